@@ -1,0 +1,27 @@
+# Flags shared by every target of this project, and never by its consumers.
+add_library(swan_flags INTERFACE)
+target_compile_options(swan_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
+                                            $<$<BOOL:${SWAN_WERROR}>:-Werror>)
+if(SWAN_SANITIZE)
+  target_compile_options(swan_flags INTERFACE -fsanitize=${SWAN_SANITIZE} -fno-omit-frame-pointer
+                                              -fno-sanitize-recover=all)
+  target_link_options(swan_flags INTERFACE -fsanitize=${SWAN_SANITIZE})
+endif()
+
+# swan_folder(NAME [FOLDER path] SOURCES ... [PUBLIC targets...] [PRIVATE targets...])
+#
+# One folder of src/ is one static library with an include root of its own: a header of folder `core` is included as
+# "core/x.h", and only by targets that link swan_core. The root is a folder of the build tree holding one link, so that
+# no other folder's headers are reachable through it and a wrong include does not compile.
+function(swan_folder name)
+  cmake_parse_arguments(ARG "" "FOLDER" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  if(NOT ARG_FOLDER)
+    set(ARG_FOLDER ${name})
+  endif()
+  set(root ${PROJECT_BINARY_DIR}/include_roots/${name})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src/${ARG_FOLDER} ${root}/${name} SYMBOLIC)
+  add_library(swan_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(swan_${name} PUBLIC ${root})
+  target_link_libraries(swan_${name} PUBLIC ${ARG_PUBLIC} PRIVATE swan_flags ${ARG_PRIVATE})
+endfunction()

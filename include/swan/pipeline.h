@@ -1,0 +1,124 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "swan/image.h"
+#include "swan/tensor.h"
+
+namespace swan {
+
+/// How to open a repository.
+struct LoadOptions {
+  std::string variant;        ///< "fp16" picks model.fp16.safetensors; empty: the plain files
+  std::string dtype = "auto";  ///< storage of the weights: auto (as stored), f32, bf16, f16. The CPU computes in f32
+  std::string device = "auto";  ///< auto or cpu
+};
+
+/// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said.
+struct ImageRequest {
+  std::vector<std::string> prompt;                      ///< one or more, UTF-8
+  std::vector<std::string> negative_prompt = {""};      ///< one for all prompts, or as many as prompts
+  std::optional<int64_t> height;                        ///< pixels; default: the model's own size
+  std::optional<int64_t> width;                         ///< pixels; default: the model's own size
+  int num_inference_steps = 20;
+  double guidance_scale = 4.5;                          ///< guidance runs when above 1
+  int num_images_per_prompt = 1;
+  /// One seed: one generator draws the whole batch. As many seeds as pictures: a list of generators, one each.
+  std::vector<uint64_t> seed = {0};
+  std::string scheduler;                                ///< empty: the repository's; else a name of scheduler_names()
+  Tensor latents;                                       ///< [B, C, h, w] f32 initial noise instead of the seed's
+  /// Lines joined by a newline and put before the prompt. Not set: Swan's default for models trained with one (those
+  /// with the Gemma-2-2B encoder), nothing for others. Set and empty: none.
+  std::optional<std::vector<std::string>> complex_human_instruction;
+  int max_sequence_length = 300;                        ///< tokens
+  bool use_resolution_binning = true;
+  bool decode = true;                                   ///< false: only latents are returned (output_type "latent")
+};
+
+/// Called between steps; must return quickly.
+struct Callbacks {
+  /// stage: "load", "encode", "denoise" or "decode"; done of total steps of it
+  std::function<void(const std::string& stage, int done, int total)> progress;
+  const std::atomic<bool>* cancel = nullptr;  ///< when true, generate throws Error kCancelled within one step
+};
+
+struct ImageResult {
+  std::vector<Image> images;            ///< prompts x num_images_per_prompt, the pictures of one prompt together
+  Tensor latents;                       ///< [B, C, h, w] f32, as the decoder receives them times scaling_factor
+  /// For each picture its settings as a JSON object: model, prompt, negative_prompt, seed, seeds, index, height, width,
+  /// num_inference_steps, guidance_scale, scheduler, dtype, device, version, ... Enough to repeat the run exactly; see
+  /// request_from_parameters.
+  std::vector<std::string> parameters;
+  int64_t height = 0, width = 0;        ///< pixels of each picture
+  std::vector<std::pair<std::string, double>> seconds;  ///< per stage: load, encode, denoise, decode
+  size_t peak_bytes = 0;                ///< largest resident set of the process so far
+};
+
+/// A text-to-image pipeline over one repository in diffusers' layout. Networks are loaded when their stage needs them;
+/// the text encoder leaves memory before denoising. One generate at a time per object.
+class SWAN_API ImagePipeline {
+ public:
+  virtual ~ImagePipeline();
+  /// Opens a repository: reads its index and configurations and checks that the files are there.
+  /// @param path  a folder with model_index.json; empty: the embedded model, see default_image_model
+  /// @throws Error naming the file that is missing or damaged and what to do
+  [[nodiscard]] static std::unique_ptr<ImagePipeline> open(const std::string& path, const LoadOptions& options = {});
+
+  /// @throws Error kInvalidArgument for a request that cannot be met, kCancelled, kNumerical naming stage and step, ...
+  [[nodiscard]] virtual ImageResult generate(const ImageRequest& request, const Callbacks& callbacks = {}) = 0;
+  /// The size that a request without one gets, in pixels.
+  [[nodiscard]] virtual int64_t default_size() const = 0;
+};
+
+/// The settings in a picture's "swan" metadata, as a request, with the model path and load options they name.
+struct RepeatableRequest {
+  std::string model;  ///< empty: the embedded model
+  LoadOptions load;
+  ImageRequest request;
+  int64_t index = 0;  ///< which picture of that request's the metadata came from
+};
+/// @throws Error kCorruptFile when the JSON is not what Swan writes; kInvalidArgument naming what cannot be repeated
+///         (initial latents that came from a file)
+[[nodiscard]] SWAN_API RepeatableRequest request_from_parameters(const std::string& json);
+
+/// The folder of the embedded image model: $SWAN_MODELS, else relative to libswan or the program (build tree and
+/// installed layouts). @throws Error kNotFound listing where it looked
+[[nodiscard]] SWAN_API std::string default_image_model();
+
+/// Names for ImageRequest::scheduler, e.g. "dpmsolver++", "flow-euler", with a line of description each.
+[[nodiscard]] SWAN_API std::vector<std::pair<std::string, std::string>> scheduler_names();
+
+/// One part of a repository, as `swan info` shows it.
+struct ComponentInfo {
+  std::string name;        ///< "transformer"
+  std::string class_name;  ///< "SanaTransformer2DModel"
+  std::vector<std::string> files;
+  std::vector<std::string> missing;  ///< files that should be there and are not, or are damaged, with the reason
+  std::vector<std::pair<std::string, int64_t>> parameters_by_dtype;  ///< {"f16", 11250000}
+  int64_t parameters = 0;
+  int64_t bytes = 0;  ///< on disk
+};
+struct ModelInfo {
+  std::string path;
+  std::string class_name;  ///< "SanaPipeline"
+  std::vector<ComponentInfo> components;
+  [[nodiscard]] SWAN_API bool complete() const;
+};
+/// Reads headers only. @throws Error kNotFound or kCorruptFile when the index itself cannot be read
+[[nodiscard]] SWAN_API ModelInfo inspect_model(const std::string& path, const std::string& variant = "");
+
+/// Tensors in and out of safetensors files, for --latents and --save-latents.
+/// @throws Error kNotFound, kCorruptFile, kMissingTensor naming what the file holds
+[[nodiscard]] SWAN_API Tensor load_tensor(const std::string& path, const std::string& name);
+SWAN_API void save_tensor(const std::string& path, const std::string& name, const Tensor& tensor);
+
+/// Threads for computation; 0: as many as the machine has cores. The results do not depend on it.
+SWAN_API void set_threads(int threads);
+
+}  // namespace swan

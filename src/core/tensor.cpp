@@ -1,0 +1,119 @@
+#include "swan/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <fmt/ranges.h>
+
+#include "core/allocator.h"
+#include "core/convert.h"
+#include "core/error.h"
+
+namespace swan {
+
+Tensor Tensor::empty(const Shape& shape, DType dtype) {
+  Tensor t;
+  t.shape_ = shape;
+  t.dtype_ = dtype;
+  t.owner_ = CachingAllocator::cpu().allocate(static_cast<size_t>(shape.numel()) * size_of(dtype));
+  t.data_ = t.owner_.get();
+  return t;
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype) {
+  Tensor t = empty(shape, dtype);
+  std::memset(t.data_, 0, t.nbytes());
+  return t;
+}
+
+Tensor Tensor::full(const Shape& shape, float value) {
+  Tensor t = empty(shape, DType::kF32);
+  std::fill_n(static_cast<float*>(t.data_), shape.numel(), value);
+  return t;
+}
+
+namespace {
+template <typename T>
+Tensor copy_of(std::span<const T> values, const Shape& shape, DType dtype) {
+  if (static_cast<int64_t>(values.size()) != shape.numel())
+    fail(ErrorCode::kShapeMismatch, "{} values do not fill a tensor of shape {}.", values.size(), shape);
+  Tensor t = Tensor::empty(shape, dtype);
+  std::copy(values.begin(), values.end(), static_cast<T*>(t.raw_mut()));
+  return t;
+}
+}  // namespace
+
+Tensor Tensor::from(std::span<const float> values, const Shape& shape) { return copy_of(values, shape, DType::kF32); }
+Tensor Tensor::from(std::span<const int32_t> values, const Shape& shape) { return copy_of(values, shape, DType::kI32); }
+
+Tensor Tensor::view_of(const void* data, const Shape& shape, DType dtype, std::shared_ptr<void> owner) {
+  Tensor t;
+  t.shape_ = shape;
+  t.dtype_ = dtype;
+  t.owner_ = std::move(owner);
+  t.data_ = const_cast<void*>(data);
+  return t;
+}
+
+void Tensor::check_type(size_t element_size, bool floating) const {
+  const bool float32 = dtype_ == DType::kF32;
+  if (element_size != size_of(dtype_) || floating != float32)
+    fail(ErrorCode::kInvalidArgument, "a tensor of {} {} was read as {}-byte {} elements.", dtype_, shape_,
+         element_size, floating ? "floating-point" : "integer");
+}
+
+Tensor Tensor::reshape(std::initializer_list<int64_t> dims) const {
+  std::vector<int64_t> resolved(dims);
+  int64_t known = 1;
+  int64_t* unknown = nullptr;
+  for (int64_t& d : resolved) {
+    if (d == -1 && unknown == nullptr) {
+      unknown = &d;
+    } else {
+      known *= d;
+    }
+  }
+  if (unknown != nullptr) {
+    if (known <= 0 || shape_.numel() % known != 0)
+      fail(ErrorCode::kShapeMismatch, "a tensor of shape {} cannot be reshaped to [{}].", shape_,
+           fmt::join(resolved, ", "));
+    *unknown = shape_.numel() / known;
+  }
+  return reshape(Shape(std::span<const int64_t>(resolved)));
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  if (shape.numel() != shape_.numel())
+    fail(ErrorCode::kShapeMismatch, "a tensor of shape {} cannot be reshaped to {}.", shape_, shape);
+  Tensor t = *this;
+  t.shape_ = shape;
+  return t;
+}
+
+Tensor Tensor::slice(int64_t begin, int64_t end) const {
+  if (rank() == 0 || begin < 0 || end < begin || end > shape_[0])
+    fail(ErrorCode::kInvalidArgument, "rows {} to {} of a tensor of shape {} do not exist.", begin, end, shape_);
+  std::vector<int64_t> dims(shape_.dims().begin(), shape_.dims().end());
+  const int64_t row = dims[0] == 0 ? 0 : shape_.numel() / dims[0];
+  dims[0] = end - begin;
+  Tensor t = *this;
+  t.shape_ = Shape(std::span<const int64_t>(dims));
+  t.data_ = static_cast<char*>(data_) + static_cast<size_t>(begin * row) * size_of(dtype_);
+  return t;
+}
+
+Tensor Tensor::clone() const {
+  Tensor t = empty(shape_, dtype_);
+  std::memcpy(t.data_, data_, nbytes());
+  return t;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return *this;
+  Tensor t = empty(shape_, dtype);
+  convert(data_, dtype_, t.data_, dtype, shape_.numel());
+  return t;
+}
+
+}  // namespace swan

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+
+#include "core/context.h"
+#include "ops/activation.h"
+#include "swan/tensor.h"
+
+namespace swan::ops {
+
+/// The parameters of a 2-D convolution in torch's layout, with its geometry.
+struct ConvWeight {
+  Tensor weight;  ///< [O, C / groups, kernel, kernel], f32 | f16 | bf16
+  Tensor bias;    ///< [O] f32, or undefined
+  int64_t stride = 1;
+  int64_t padding = 0;  ///< zeros on every side
+  int64_t groups = 1;
+  /// The backend's prepacked copy, made at first use. Not thread-safe: one generate at a time per model.
+  mutable std::shared_ptr<void> prepacked;
+  [[nodiscard]] int64_t out_channels() const { return weight.dim(0); }
+  [[nodiscard]] int64_t in_channels() const { return weight.dim(1) * groups; }
+  [[nodiscard]] int64_t kernel() const { return weight.dim(2); }
+  /// Output extent for an input extent.
+  [[nodiscard]] int64_t out_extent(int64_t in) const { return (in + 2 * padding - kernel()) / stride + 1; }
+};
+
+/// y = activation(conv2d(x) + b), accumulated in f32; channels last, so that a 1x1 convolution is `linear`.
+/// @param x  [B, H, W, C] f32
+/// @return   [B, H', W', O] f32
+/// @throws Error kShapeMismatch, kInvalidArgument
+/// Ref: torch.nn.Conv2d (whose tensors are [B, C, H, W])
+[[nodiscard]] Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx);
+
+/// The middle of a GLU-MBConv: d = depthwise conv(x) + b (stride 1, same size), then y = d[:C] * silu(d[C:]).
+/// @param x  [B, H, W, 2C] f32;  @param w  [2C, 1, k, k] with groups 2C, k odd and padding k / 2
+/// @return   [B, H, W, C] f32
+/// Ref: Xie et al. 2024 (arXiv:2410.10629), Mix-FFN; diffusers sana_transformer.py, GLUMBConv
+[[nodiscard]] Tensor depthwise_conv_glu(const Tensor& x, const ConvWeight& w, Context& ctx);
+
+}  // namespace swan::ops

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/context.h"
+#include "ops/activation.h"
+#include "swan/tensor.h"
+
+namespace swan::ops {
+
+struct AttentionOptions;
+struct ConvWeight;
+struct LinearWeight;
+struct RmsNormOptions;
+
+/// What a backend implements, one entry an op; the functions of ops/*.h check shapes and dtypes, then call these. An
+/// empty entry makes its op fail with kUnsupported. Semantics stand at the ops' declarations.
+struct KernelTable {
+  const char* name;
+
+  // linear.h
+  Tensor (*linear)(const Tensor& x, const LinearWeight& w, Activation activation);
+  // conv.h
+  Tensor (*conv2d)(const Tensor& x, const ConvWeight& w, Activation activation);
+  Tensor (*depthwise_conv_glu)(const Tensor& x, const ConvWeight& w);
+  // norm.h
+  Tensor (*rms_norm)(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options);
+  Tensor (*layer_norm_modulate)(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
+  // attention.h
+  Tensor (*attention)(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options);
+  Tensor (*relu_linear_attention)(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, float eps);
+  Tensor (*relu_linear_attention_packed)(const Tensor& qkv, int64_t head_dim, float eps);
+  Tensor (*rope_rotate_half)(const Tensor& x, const Tensor& cos, const Tensor& sin);
+  // elementwise.h
+  Tensor (*add)(const Tensor& a, const Tensor& b);
+  Tensor (*add_gated)(const Tensor& x, const Tensor& gate, const Tensor& y);
+  Tensor (*activate)(const Tensor& x, Activation activation);
+  Tensor (*gated_activation)(const Tensor& gate, const Tensor& up, Activation activation);
+  Tensor (*linear_combination)(std::span<const float> coefficients, std::span<const Tensor> tensors);
+  int64_t (*count_nonfinite)(const Tensor& x);
+  // embedding.h
+  Tensor (*embedding)(const Tensor& ids, const Tensor& table, float scale);
+  // layout.h
+  Tensor (*nchw_to_nhwc)(const Tensor& x);
+  Tensor (*nhwc_to_nchw)(const Tensor& x);
+  Tensor (*pixel_shuffle)(const Tensor& x, int64_t factor);
+  Tensor (*pixel_unshuffle)(const Tensor& x, int64_t factor);
+  Tensor (*upsample_nearest)(const Tensor& x, int64_t factor);
+  Tensor (*repeat_channels)(const Tensor& x, int64_t repeats);
+  Tensor (*mean_channel_groups)(const Tensor& x, int64_t group);
+  Tensor (*concat_channels)(const Tensor& a, const Tensor& b);
+  Tensor (*unpatchify)(const Tensor& x, int64_t height, int64_t width, int64_t patch);
+};
+
+}  // namespace swan::ops

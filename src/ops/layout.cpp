@@ -1,0 +1,77 @@
+#include "ops/layout.h"
+
+#include "ops/dispatch.h"
+
+namespace swan::ops {
+
+namespace {
+void check_picture(const char* operation, const Tensor& x) {
+  check_dtype(operation, "x", x, DType::kF32);
+  check_rank(operation, "x", x, 4);
+}
+void check_divides(const char* operation, const Tensor& x, int64_t extent, int64_t factor) {
+  if (factor < 1 || extent % factor != 0)
+    fail(ErrorCode::kShapeMismatch, "{}: {} of x {} is not a multiple of {}.", operation, extent, x.shape(), factor);
+}
+}  // namespace
+
+Tensor nchw_to_nhwc(const Tensor& x, Context& ctx) {
+  check_picture("nchw_to_nhwc", x);
+  return entry(&KernelTable::nchw_to_nhwc, "nchw_to_nhwc", ctx)(x);
+}
+
+Tensor nhwc_to_nchw(const Tensor& x, Context& ctx) {
+  check_picture("nhwc_to_nchw", x);
+  return entry(&KernelTable::nhwc_to_nchw, "nhwc_to_nchw", ctx)(x);
+}
+
+Tensor pixel_shuffle(const Tensor& x, int64_t factor, Context& ctx) {
+  check_picture("pixel_shuffle", x);
+  check_divides("pixel_shuffle", x, x.dim(3), factor * factor);
+  return entry(&KernelTable::pixel_shuffle, "pixel_shuffle", ctx)(x, factor);
+}
+
+Tensor pixel_unshuffle(const Tensor& x, int64_t factor, Context& ctx) {
+  check_picture("pixel_unshuffle", x);
+  check_divides("pixel_unshuffle", x, x.dim(1), factor);
+  check_divides("pixel_unshuffle", x, x.dim(2), factor);
+  return entry(&KernelTable::pixel_unshuffle, "pixel_unshuffle", ctx)(x, factor);
+}
+
+Tensor upsample_nearest(const Tensor& x, int64_t factor, Context& ctx) {
+  check_picture("upsample_nearest", x);
+  check_divides("upsample_nearest", x, 0, factor);
+  return entry(&KernelTable::upsample_nearest, "upsample_nearest", ctx)(x, factor);
+}
+
+Tensor repeat_channels(const Tensor& x, int64_t repeats, Context& ctx) {
+  check_dtype("repeat_channels", "x", x, DType::kF32);
+  check_divides("repeat_channels", x, 0, repeats);
+  return entry(&KernelTable::repeat_channels, "repeat_channels", ctx)(x, repeats);
+}
+
+Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx) {
+  check_dtype("mean_channel_groups", "x", x, DType::kF32);
+  check_divides("mean_channel_groups", x, x.dim(-1), group);
+  return entry(&KernelTable::mean_channel_groups, "mean_channel_groups", ctx)(x, group);
+}
+
+Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx) {
+  check_dtype("concat_channels", "a", a, DType::kF32);
+  check_dtype("concat_channels", "b", b, DType::kF32);
+  if (a.rank() != b.rank() || a.rank() == 0 || a.numel() / a.dim(-1) != b.numel() / b.dim(-1))
+    fail(ErrorCode::kShapeMismatch, "concat_channels: a {} and b {} differ in more than the last dimension.", a.shape(),
+         b.shape());
+  return entry(&KernelTable::concat_channels, "concat_channels", ctx)(a, b);
+}
+
+Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx) {
+  check_dtype("unpatchify", "x", x, DType::kF32);
+  check_rank("unpatchify", "x", x, 3);
+  check_divides("unpatchify", x, x.dim(2), patch * patch);
+  if (x.dim(1) != height * width)
+    fail(ErrorCode::kShapeMismatch, "unpatchify: x {} does not hold a grid of {} x {}.", x.shape(), height, width);
+  return entry(&KernelTable::unpatchify, "unpatchify", ctx)(x, height, width, patch);
+}
+
+}  // namespace swan::ops

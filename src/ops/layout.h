@@ -1,0 +1,32 @@
+#pragma once
+
+#include "core/context.h"
+#include "swan/tensor.h"
+
+namespace swan::ops {
+
+// Inside networks pictures are channels last, [B, H, W, C]: tokens and pixels are then one layout, and a 1x1 convolution
+// is a linear layer. At a model's border they have torch's order, [B, C, H, W]. All f32.
+
+/// [B, C, H, W] to [B, H, W, C].
+[[nodiscard]] Tensor nchw_to_nhwc(const Tensor& x, Context& ctx);
+/// [B, H, W, C] to [B, C, H, W].
+[[nodiscard]] Tensor nhwc_to_nchw(const Tensor& x, Context& ctx);
+
+/// [B, H, W, C f f] to [B, H f, W f, C]; channel c f f + i f + j goes to row offset i, column offset j of channel c.
+/// Ref: torch.nn.functional.pixel_shuffle
+[[nodiscard]] Tensor pixel_shuffle(const Tensor& x, int64_t factor, Context& ctx);
+/// The inverse: [B, H f, W f, C] to [B, H, W, C f f].
+[[nodiscard]] Tensor pixel_unshuffle(const Tensor& x, int64_t factor, Context& ctx);
+/// [B, H, W, C] to [B, H f, W f, C], each pixel repeated.
+[[nodiscard]] Tensor upsample_nearest(const Tensor& x, int64_t factor, Context& ctx);
+/// [..., C] to [..., C r]; each channel is repeated r times in place (torch.repeat_interleave).
+[[nodiscard]] Tensor repeat_channels(const Tensor& x, int64_t repeats, Context& ctx);
+/// [..., C g] to [..., C]; the mean of g consecutive channels.
+[[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx);
+/// [..., C1] and [..., C2] to [..., C1 + C2].
+[[nodiscard]] Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx);
+/// [B, height width, p p C], channels ordered (row, column, channel), to [B, C, height p, width p].
+[[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx);
+
+}  // namespace swan::ops

@@ -1,0 +1,20 @@
+#include "ops/linear.h"
+
+#include "ops/dispatch.h"
+
+namespace swan::ops {
+
+Tensor linear(const Tensor& x, const LinearWeight& w, Activation activation, Context& ctx) {
+  check_dtype("linear", "x", x, DType::kF32);
+  check_rank("linear", "weight", w.weight, 2);
+  if (x.rank() == 0 || x.dim(-1) != w.in_features())
+    fail(ErrorCode::kShapeMismatch, "linear: x {} does not fit weight {} (its last dimensions must agree).", x.shape(),
+         w.weight.shape());
+  if (w.bias.defined()) {
+    check_dtype("linear", "bias", w.bias, DType::kF32);
+    check_same_shape("linear", "bias", w.bias.shape(), {w.out_features()});
+  }
+  return entry(&KernelTable::linear, "linear", ctx)(x, w, activation);
+}
+
+}  // namespace swan::ops

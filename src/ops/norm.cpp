@@ -1,0 +1,32 @@
+#include "ops/norm.h"
+
+#include "ops/dispatch.h"
+
+namespace swan::ops {
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options, Context& ctx) {
+  check_dtype("rms_norm", "x", x, DType::kF32);
+  const Shape channels = {x.dim(-1)};
+  if (weight.defined()) {
+    check_dtype("rms_norm", "weight", weight, DType::kF32);
+    check_same_shape("rms_norm", "weight", weight.shape(), channels);
+  }
+  if (options.bias.defined()) {
+    check_dtype("rms_norm", "bias", options.bias, DType::kF32);
+    check_same_shape("rms_norm", "bias", options.bias.shape(), channels);
+  }
+  return entry(&KernelTable::rms_norm, "rms_norm", ctx)(x, weight, eps, options);
+}
+
+Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps, Context& ctx) {
+  check_dtype("layer_norm_modulate", "x", x, DType::kF32);
+  check_rank("layer_norm_modulate", "x", x, 3);
+  const Shape per_sample = {x.dim(0), x.dim(2)};
+  check_dtype("layer_norm_modulate", "scale", scale, DType::kF32);
+  check_dtype("layer_norm_modulate", "shift", shift, DType::kF32);
+  check_same_shape("layer_norm_modulate", "scale", scale.shape(), per_sample);
+  check_same_shape("layer_norm_modulate", "shift", shift.shape(), per_sample);
+  return entry(&KernelTable::layer_norm_modulate, "layer_norm_modulate", ctx)(x, scale, shift, eps);
+}
+
+}  // namespace swan::ops
