@@ -1,8 +1,9 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <random>
+#include <span>
 
 #include "swan/tensor.h"
 
@@ -13,20 +14,24 @@ namespace swan {
 /// Ref: Matsumoto & Nishimura 1998; ATen/native/cpu/DistributionTemplates.h, ATen/CPUGeneratorImpl.cpp
 class Generator {
  public:
+  /// @param seed  only its lowest 32 bits count, as in torch; a negative seed there is its two's complement here
   explicit Generator(uint64_t seed);
 
   /// What torch.randn(shape, generator=self, dtype=dtype) returns: exact for fewer than 16 values; from 16 on within
-  /// 2e-6, for torch's own scalar and vector paths differ by that much there.
+  /// 2e-6, for torch's own scalar and vector paths differ by that much there. f16 and bf16 are the f32 values rounded
+  /// to nearest even.
   /// @param dtype  f32, f16 or bf16
   /// @throws Error kInvalidArgument for another dtype
   [[nodiscard]] Tensor randn(const Shape& shape, DType dtype = DType::kF32);
 
  private:
-  uint32_t next();
+  float uniform_f32();
+  double uniform_f64();
+  double normal_f64();
+  void fill_normal(std::span<float> values);
 
-  std::array<uint32_t, 624> state_{};
-  int index_ = 0;
-  std::optional<double> spare_;
+  std::mt19937 engine_;
+  std::optional<double> spare_;  // the second value of the last Box-Muller pair, kept for the next small draw
 };
 
 }  // namespace swan
