@@ -49,14 +49,18 @@ double Generator::normal_f64() {
   return radius * std::cos(theta);
 }
 
-void Generator::fill_normal(std::span<float> values) {
-  if (values.size() < kBlock) {
+void Generator::fill_normal(std::span<float> values, bool by_block) {
+  const size_t size = values.size();
+  if (size < kBlock) {
     for (float& v : values) v = static_cast<float>(normal_f64());
     return;
   }
-  for (float& v : values) v = uniform_f32();
-  for (size_t i = 0; i + kBlock <= values.size(); i += kBlock) box_muller(values.subspan(i).first<kBlock>());
-  if (values.size() % kBlock != 0) {  // the last 16 are drawn anew, over values that were final already
+  // By block or not differs in where the numbers for the tail come from: torch draws f32 uniforms for the whole tensor
+  // first, those of an incomplete last block included, and f16 and bf16 ones block by block.
+  const size_t drawn = by_block ? size - size % kBlock : size;
+  for (float& v : values.first(drawn)) v = uniform_f32();
+  for (size_t i = 0; i + kBlock <= size; i += kBlock) box_muller(values.subspan(i).first<kBlock>());
+  if (size % kBlock != 0) {  // the last 16 are drawn anew, over values that were final already
     const auto tail = values.last<kBlock>();
     for (float& v : tail) v = uniform_f32();
     box_muller(tail);
@@ -67,7 +71,7 @@ Tensor Generator::randn(const Shape& shape, DType dtype) {
   if (dtype != DType::kF32 && dtype != DType::kF16 && dtype != DType::kBF16)
     fail(ErrorCode::kInvalidArgument, "randn: normal numbers of dtype {} are not drawn; use f32, f16 or bf16.", dtype);
   Tensor values = Tensor::empty(shape, DType::kF32);
-  fill_normal({values.data_mut<float>(), static_cast<size_t>(shape.numel())});
+  fill_normal({values.data_mut<float>(), static_cast<size_t>(shape.numel())}, dtype != DType::kF32);
   return values.to(dtype);
 }
 
