@@ -1,0 +1,40 @@
+#include "reference/kernels.h"
+
+#include "reference/functions.h"
+
+namespace swan::backends {
+
+const ops::KernelTable& reference_kernels() {
+  static constexpr ops::KernelTable kTable = {
+      .name = "reference",
+      .linear = reference::linear,
+      .conv2d = reference::conv2d,
+      .depthwise_conv_glu = reference::depthwise_conv_glu,
+      .rms_norm = reference::rms_norm,
+      .layer_norm_modulate = reference::layer_norm_modulate,
+      .attention = reference::attention,
+      .relu_linear_attention = reference::relu_linear_attention,
+      .relu_linear_attention_packed = reference::relu_linear_attention_packed,
+      .rope_rotate_half = reference::rope_rotate_half,
+      .add = reference::add,
+      .add_gated = reference::add_gated,
+      .activate = reference::activate,
+      .gated_activation = reference::gated_activation,
+      .linear_combination = reference::linear_combination,
+      .count_nonfinite = reference::count_nonfinite,
+      .embedding = reference::embedding,
+      .nchw_to_nhwc = reference::nchw_to_nhwc,
+      .nhwc_to_nchw = reference::nhwc_to_nchw,
+      .pixel_shuffle = reference::pixel_shuffle,
+      .pixel_unshuffle = reference::pixel_unshuffle,
+      .upsample_nearest = reference::upsample_nearest,
+      .repeat_channels = reference::repeat_channels,
+      .mean_channel_groups = reference::mean_channel_groups,
+      .concat_channels = reference::concat_channels,
+      .slice_channels = reference::slice_channels,
+      .unpatchify = reference::unpatchify,
+  };
+  return kTable;
+}
+
+}  // namespace swan::backends

@@ -1,0 +1,51 @@
+#include <cmath>
+
+#include "core/parallel.h"
+#include "reference/functions.h"
+
+namespace swan::backends::reference {
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::RmsNormOptions& options) {
+  const int64_t channels = x.dim(-1);
+  Tensor y = Tensor::empty(x.shape(), DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = y.data_mut<float>();
+  parallel_for(x.numel() / channels, [&](int64_t row) {
+    double squares = 0;
+    for (int64_t c = 0; c < channels; ++c)
+      squares += static_cast<double>(px[row * channels + c]) * px[row * channels + c];
+    const double rms = std::sqrt(squares / static_cast<double>(channels) + eps);
+    for (int64_t c = 0; c < channels; ++c) {
+      double value = px[row * channels + c] / rms;
+      if (weight.defined()) value *= weight.data<float>()[c] + (options.weight_plus_one ? 1.0 : 0.0);
+      if (options.bias.defined()) value += options.bias.data<float>()[c];
+      value = apply(options.activation, value);
+      if (options.residual.defined()) value += options.residual.data<float>()[row * channels + c];
+      py[row * channels + c] = static_cast<float>(value);
+    }
+  });
+  return y;
+}
+
+Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps) {
+  const int64_t batches = x.dim(0), tokens = x.dim(1), channels = x.dim(2);
+  Tensor y = Tensor::empty(x.shape(), DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = y.data_mut<float>();
+  parallel_for(batches * tokens, [&](int64_t row) {
+    double sum = 0;
+    for (int64_t c = 0; c < channels; ++c) sum += px[row * channels + c];
+    const double mean = sum / static_cast<double>(channels);
+    double squares = 0;
+    for (int64_t c = 0; c < channels; ++c) squares += std::pow(px[row * channels + c] - mean, 2);
+    const double deviation = std::sqrt(squares / static_cast<double>(channels) + eps);
+    const auto* factor = scale.data<float>() + row / tokens * channels;
+    const auto* offset = shift.data<float>() + row / tokens * channels;
+    for (int64_t c = 0; c < channels; ++c)
+      py[row * channels + c] =
+          static_cast<float>((px[row * channels + c] - mean) / deviation * (1.0 + factor[c]) + offset[c]);
+  });
+  return y;
+}
+
+}  // namespace swan::backends::reference
