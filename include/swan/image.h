@@ -16,12 +16,12 @@ struct Image {
   std::vector<uint8_t> rgb;
 };
 
-/// Text that travels inside a picture's file. Keys are PNG text keywords (1 to 79 Latin-1 characters); values are UTF-8.
-/// Swan writes "swan" (its settings as JSON, see ImageResult::parameters).
+/// Text that travels inside a picture's file. Keys are PNG text keywords (1 to 79 Latin-1 characters); values are
+/// UTF-8. Swan writes "swan" (its settings as JSON, see ImageResult::parameters).
 using ImageMetadata = std::map<std::string, std::string>;
 
 struct SaveImageOptions {
-  int quality = 95;  ///< JPEG and lossy WebP, 1 to 100
+  int quality = 95;      ///< JPEG and lossy WebP, 1 to 100
   bool lossless = true;  ///< WebP
 };
 

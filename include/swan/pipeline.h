@@ -15,30 +15,30 @@ namespace swan {
 
 /// How to open a repository.
 struct LoadOptions {
-  std::string variant;        ///< "fp16" picks model.fp16.safetensors; empty: the plain files
-  std::string dtype = "auto";  ///< storage of the weights: auto (as stored), f32, bf16, f16. The CPU computes in f32
+  std::string variant;          ///< "fp16" picks model.fp16.safetensors; empty: the plain files
+  std::string dtype = "auto";   ///< storage of the weights: auto (as stored), f32, bf16, f16. The CPU computes in f32
   std::string device = "auto";  ///< auto or cpu
 };
 
 /// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said.
 struct ImageRequest {
-  std::vector<std::string> prompt;                      ///< one or more, UTF-8
-  std::vector<std::string> negative_prompt = {""};      ///< one for all prompts, or as many as prompts
-  std::optional<int64_t> height;                        ///< pixels; default: the model's own size
-  std::optional<int64_t> width;                         ///< pixels; default: the model's own size
+  std::vector<std::string> prompt;                  ///< one or more, UTF-8
+  std::vector<std::string> negative_prompt = {""};  ///< one for all prompts, or as many as prompts
+  std::optional<int64_t> height;                    ///< pixels; default: the model's own size
+  std::optional<int64_t> width;                     ///< pixels; default: the model's own size
   int num_inference_steps = 20;
-  double guidance_scale = 4.5;                          ///< guidance runs when above 1
+  double guidance_scale = 4.5;  ///< guidance runs when above 1
   int num_images_per_prompt = 1;
   /// One seed: one generator draws the whole batch. As many seeds as pictures: a list of generators, one each.
   std::vector<uint64_t> seed = {0};
-  std::string scheduler;                                ///< empty: the repository's; else a name of scheduler_names()
-  Tensor latents;                                       ///< [B, C, h, w] f32 initial noise instead of the seed's
+  std::string scheduler;  ///< empty: the repository's; else a name of scheduler_names()
+  Tensor latents;         ///< [B, C, h, w] f32 initial noise instead of the seed's
   /// Lines joined by a newline and put before the prompt. Not set: Swan's default for models trained with one (those
   /// with the Gemma-2-2B encoder), nothing for others. Set and empty: none.
   std::optional<std::vector<std::string>> complex_human_instruction;
-  int max_sequence_length = 300;                        ///< tokens
+  int max_sequence_length = 300;  ///< tokens
   bool use_resolution_binning = true;
-  bool decode = true;                                   ///< false: only latents are returned (output_type "latent")
+  bool decode = true;  ///< false: only latents are returned (output_type "latent")
 };
 
 /// Called between steps; must return quickly.
@@ -49,15 +49,15 @@ struct Callbacks {
 };
 
 struct ImageResult {
-  std::vector<Image> images;            ///< prompts x num_images_per_prompt, the pictures of one prompt together
-  Tensor latents;                       ///< [B, C, h, w] f32, as the decoder receives them times scaling_factor
+  std::vector<Image> images;  ///< prompts x num_images_per_prompt, the pictures of one prompt together
+  Tensor latents;             ///< [B, C, h, w] f32, as the decoder receives them times scaling_factor
   /// For each picture its settings as a JSON object: model, prompt, negative_prompt, seed, seeds, index, height, width,
   /// num_inference_steps, guidance_scale, scheduler, dtype, device, version, ... Enough to repeat the run exactly; see
   /// request_from_parameters.
   std::vector<std::string> parameters;
-  int64_t height = 0, width = 0;        ///< pixels of each picture
+  int64_t height = 0, width = 0;                        ///< pixels of each picture
   std::vector<std::pair<std::string, double>> seconds;  ///< per stage: load, encode, denoise, decode
-  size_t peak_bytes = 0;                ///< largest resident set of the process so far
+  size_t peak_bytes = 0;                                ///< largest resident set of the process so far
 };
 
 /// A text-to-image pipeline over one repository in diffusers' layout. Networks are loaded when their stage needs them;

@@ -69,7 +69,9 @@ class SWAN_API Tensor {
   [[nodiscard]] static Tensor from(std::span<const int32_t> values, const Shape& shape);
   /// Uses `data` in place and keeps `owner` alive for as long as any copy lives. `data` must hold the shape's bytes;
   /// it need not be aligned beyond the element size. A tensor whose owner is null borrows.
-  [[nodiscard]] static Tensor view_of(const void* data, const Shape& shape, DType dtype, std::shared_ptr<void> owner);
+  /// `mapped`: the bytes are a private, never written mapping of a file, whose pages may be dropped and read again.
+  [[nodiscard]] static Tensor view_of(const void* data, const Shape& shape, DType dtype, std::shared_ptr<void> owner,
+                                      bool mapped = false);
 
   [[nodiscard]] bool defined() const noexcept { return data_ != nullptr; }
   [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
@@ -95,6 +97,10 @@ class SWAN_API Tensor {
     return static_cast<T*>(data_);
   }
 
+  /// Gives the memory of a mapped tensor's pages back until they are read again; does nothing for other tensors. For
+  /// weights that have been repacked.
+  void drop_pages() const noexcept;
+
   /// The same bytes under another shape; one dimension may be -1. @throws Error kShapeMismatch naming both shapes
   [[nodiscard]] Tensor reshape(std::initializer_list<int64_t> dims) const;
   [[nodiscard]] Tensor reshape(const Shape& shape) const;
@@ -113,6 +119,7 @@ class SWAN_API Tensor {
   std::shared_ptr<void> owner_;
   Shape shape_;
   DType dtype_ = DType::kF32;
+  bool mapped_ = false;
 };
 
 }  // namespace swan

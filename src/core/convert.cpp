@@ -25,8 +25,7 @@ struct SmallFloat {
     const uint32_t exponent = (bits & kTop) >> M;
     const uint32_t mantissa = bits & ((1U << M) - 1);
     const float sign = (bits & kSign) != 0 ? -1.0F : 1.0F;
-    if (kHasInf && exponent == (1U << E) - 1)
-      return mantissa == 0 ? sign * INFINITY : std::copysign(NAN, sign);
+    if (kHasInf && exponent == (1U << E) - 1) return mantissa == 0 ? sign * INFINITY : std::copysign(NAN, sign);
     if (!kHasInf && (bits & ~kSign) == kNan) return std::copysign(NAN, sign);
     if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), 1 - kBias - M);
     return sign * std::ldexp(static_cast<float>(mantissa | (1U << M)), static_cast<int>(exponent) - kBias - M);
@@ -71,15 +70,24 @@ T load(const void* p, int64_t i) {
 
 double load_number(const void* p, DType dtype, int64_t i) {
   switch (dtype) {
-    case DType::kF32: return load<float>(p, i);
-    case DType::kF16: return f16_to_f32(load<uint16_t>(p, i));
-    case DType::kBF16: return bf16_to_f32(load<uint16_t>(p, i));
-    case DType::kI8: return load<int8_t>(p, i);
-    case DType::kU8: return load<uint8_t>(p, i);
-    case DType::kI32: return load<int32_t>(p, i);
-    case DType::kI64: return static_cast<double>(load<int64_t>(p, i));
-    case DType::kF8E4M3: return f8_e4m3_to_f32(load<uint8_t>(p, i));
-    case DType::kF8E5M2: return f8_e5m2_to_f32(load<uint8_t>(p, i));
+    case DType::kF32:
+      return load<float>(p, i);
+    case DType::kF16:
+      return f16_to_f32(load<uint16_t>(p, i));
+    case DType::kBF16:
+      return bf16_to_f32(load<uint16_t>(p, i));
+    case DType::kI8:
+      return load<int8_t>(p, i);
+    case DType::kU8:
+      return load<uint8_t>(p, i);
+    case DType::kI32:
+      return load<int32_t>(p, i);
+    case DType::kI64:
+      return static_cast<double>(load<int64_t>(p, i));
+    case DType::kF8E4M3:
+      return f8_e4m3_to_f32(load<uint8_t>(p, i));
+    case DType::kF8E5M2:
+      return f8_e5m2_to_f32(load<uint8_t>(p, i));
   }
   return 0;
 }
@@ -102,15 +110,24 @@ void store(void* p, int64_t i, T value) {
 
 void store_number(void* p, DType dtype, int64_t i, double value) {
   switch (dtype) {
-    case DType::kF32: return store(p, i, static_cast<float>(value));
-    case DType::kF16: return store(p, i, f32_to_f16(static_cast<float>(value)));
-    case DType::kBF16: return store(p, i, f32_to_bf16(static_cast<float>(value)));
-    case DType::kI8: return store(p, i, to_integer<int8_t>(value));
-    case DType::kU8: return store(p, i, to_integer<uint8_t>(value));
-    case DType::kI32: return store(p, i, to_integer<int32_t>(value));
-    case DType::kI64: return store(p, i, to_integer<int64_t>(value));
-    case DType::kF8E4M3: return store(p, i, f32_to_f8_e4m3(static_cast<float>(value)));
-    case DType::kF8E5M2: return store(p, i, f32_to_f8_e5m2(static_cast<float>(value)));
+    case DType::kF32:
+      return store(p, i, static_cast<float>(value));
+    case DType::kF16:
+      return store(p, i, f32_to_f16(static_cast<float>(value)));
+    case DType::kBF16:
+      return store(p, i, f32_to_bf16(static_cast<float>(value)));
+    case DType::kI8:
+      return store(p, i, to_integer<int8_t>(value));
+    case DType::kU8:
+      return store(p, i, to_integer<uint8_t>(value));
+    case DType::kI32:
+      return store(p, i, to_integer<int32_t>(value));
+    case DType::kI64:
+      return store(p, i, to_integer<int64_t>(value));
+    case DType::kF8E4M3:
+      return store(p, i, f32_to_f8_e4m3(static_cast<float>(value)));
+    case DType::kF8E5M2:
+      return store(p, i, f32_to_f8_e5m2(static_cast<float>(value)));
   }
 }
 

@@ -1,7 +1,7 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <limits>
-
-#include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "swan/tensor.h"
@@ -68,8 +68,8 @@ int64_t Shape::operator[](int i) const {
 }
 
 bool Shape::operator==(const Shape& other) const noexcept {
-  return rank_ == other.rank_ && std::equal(dims_.begin(), dims_.begin() + static_cast<ptrdiff_t>(rank_),
-                                            other.dims_.begin());
+  return rank_ == other.rank_ &&
+         std::equal(dims_.begin(), dims_.begin() + static_cast<ptrdiff_t>(rank_), other.dims_.begin());
 }
 
 std::string Shape::str() const { return fmt::format("[{}]", fmt::join(dims(), ", ")); }

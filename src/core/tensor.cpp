@@ -1,10 +1,12 @@
 #include "swan/tensor.h"
 
+#include <fmt/ranges.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <vector>
-
-#include <fmt/ranges.h>
 
 #include "core/allocator.h"
 #include "core/convert.h"
@@ -47,12 +49,13 @@ Tensor copy_of(std::span<const T> values, const Shape& shape, DType dtype) {
 Tensor Tensor::from(std::span<const float> values, const Shape& shape) { return copy_of(values, shape, DType::kF32); }
 Tensor Tensor::from(std::span<const int32_t> values, const Shape& shape) { return copy_of(values, shape, DType::kI32); }
 
-Tensor Tensor::view_of(const void* data, const Shape& shape, DType dtype, std::shared_ptr<void> owner) {
+Tensor Tensor::view_of(const void* data, const Shape& shape, DType dtype, std::shared_ptr<void> owner, bool mapped) {
   Tensor t;
   t.shape_ = shape;
   t.dtype_ = dtype;
   t.owner_ = std::move(owner);
   t.data_ = const_cast<void*>(data);
+  t.mapped_ = mapped;
   return t;
 }
 
@@ -61,6 +64,15 @@ void Tensor::check_type(size_t element_size, bool floating) const {
   if (element_size != size_of(dtype_) || floating != float32)
     fail(ErrorCode::kInvalidArgument, "a tensor of {} {} was read as {}-byte {} elements.", dtype_, shape_,
          element_size, floating ? "floating-point" : "integer");
+}
+
+void Tensor::drop_pages() const noexcept {
+  if (!mapped_) return;
+  // Whole pages only: those at the ends may hold a neighbour's bytes.
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(data_) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<uintptr_t>(data_) + nbytes()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 Tensor Tensor::reshape(std::initializer_list<int64_t> dims) const {

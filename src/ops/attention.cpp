@@ -19,8 +19,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   if (bias.defined()) {
     check_dtype("attention", "bias", bias, DType::kF32);
     if (bias.shape() != Shape{q.dim(0), k.dim(1)} && bias.shape() != Shape{q.dim(0), q.dim(1), k.dim(1)})
-      fail(ErrorCode::kShapeMismatch, "attention: bias {} fits neither [batch, keys] nor [batch, queries, keys] of q {} "
-           "and k {}.", bias.shape(), q.shape(), k.shape());
+      fail(ErrorCode::kShapeMismatch,
+           "attention: bias {} fits neither [batch, keys] nor [batch, queries, keys] of q {} "
+           "and k {}.",
+           bias.shape(), q.shape(), k.shape());
   }
   return entry(&KernelTable::attention, "attention", ctx)(q, k, v, options);
 }

@@ -65,6 +65,13 @@ Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx) {
   return entry(&KernelTable::concat_channels, "concat_channels", ctx)(a, b);
 }
 
+Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end, Context& ctx) {
+  check_dtype("slice_channels", "x", x, DType::kF32);
+  if (begin < 0 || end <= begin || end > x.dim(-1))
+    fail(ErrorCode::kShapeMismatch, "slice_channels: x {} has no channels {} to {}.", x.shape(), begin, end);
+  return entry(&KernelTable::slice_channels, "slice_channels", ctx)(x, begin, end);
+}
+
 Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx) {
   check_dtype("unpatchify", "x", x, DType::kF32);
   check_rank("unpatchify", "x", x, 3);

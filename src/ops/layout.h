@@ -5,8 +5,8 @@
 
 namespace swan::ops {
 
-// Inside networks pictures are channels last, [B, H, W, C]: tokens and pixels are then one layout, and a 1x1 convolution
-// is a linear layer. At a model's border they have torch's order, [B, C, H, W]. All f32.
+// Inside networks pictures are channels last, [B, H, W, C]: tokens and pixels are then one layout, and a 1x1
+// convolution is a linear layer. At a model's border they have torch's order, [B, C, H, W]. All f32.
 
 /// [B, C, H, W] to [B, H, W, C].
 [[nodiscard]] Tensor nchw_to_nhwc(const Tensor& x, Context& ctx);
@@ -26,6 +26,8 @@ namespace swan::ops {
 [[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx);
 /// [..., C1] and [..., C2] to [..., C1 + C2].
 [[nodiscard]] Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx);
+/// Channels [begin, end) of [..., C], copied: [..., end - begin].
+[[nodiscard]] Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end, Context& ctx);
 /// [B, height width, p p C], channels ordered (row, column, channel), to [B, C, height p, width p].
 [[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx);
 

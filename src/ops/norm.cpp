@@ -15,6 +15,10 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const RmsNormO
     check_dtype("rms_norm", "bias", options.bias, DType::kF32);
     check_same_shape("rms_norm", "bias", options.bias.shape(), channels);
   }
+  if (options.residual.defined()) {
+    check_dtype("rms_norm", "residual", options.residual, DType::kF32);
+    check_same_shape("rms_norm", "residual", options.residual.shape(), x.shape());
+  }
   return entry(&KernelTable::rms_norm, "rms_norm", ctx)(x, weight, eps, options);
 }
 

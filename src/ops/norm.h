@@ -1,16 +1,20 @@
 #pragma once
 
 #include "core/context.h"
+#include "ops/activation.h"
 #include "swan/tensor.h"
 
 namespace swan::ops {
 
 struct RmsNormOptions {
-  Tensor bias = {};              ///< [C] f32, added last; undefined: none
-  bool weight_plus_one = false;  ///< multiply by 1 + weight (Gemma)
+  Tensor bias = {};                           ///< [C] f32, added after the scale; undefined: none
+  bool weight_plus_one = false;               ///< multiply by 1 + weight (Gemma)
+  Activation activation = Activation::kNone;  ///< applied after the bias
+  Tensor residual = {};                       ///< shape of x, f32, added last; undefined: none
 };
 
-/// Root-mean-square normalisation over the last axis: y = x / sqrt(mean(x^2) + eps) * weight.
+/// Root-mean-square normalisation over the last axis:
+///   y = activation(x / sqrt(mean(x^2) + eps) * weight + bias) + residual
 /// @param x       [..., C] f32
 /// @param weight  [C] f32; undefined: no scale
 /// @param eps     added to the mean square; from the model's config

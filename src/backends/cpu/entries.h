@@ -1,0 +1,35 @@
+#pragma once
+
+#include "ops/kernel_table.h"
+
+namespace swan::backends {
+
+// The entries of the CPU backend's table, as ops/kernel_table.h declares them; one file an op family.
+Tensor linear(const Tensor& x, const ops::LinearWeight& w, ops::Activation activation);
+Tensor conv2d(const Tensor& x, const ops::ConvWeight& w, ops::Activation activation);
+Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w);
+Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::RmsNormOptions& options);
+Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::AttentionOptions& options);
+Tensor relu_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, float eps);
+Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float eps);
+Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin);
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
+Tensor activate(const Tensor& x, ops::Activation activation);
+Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation activation);
+Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors);
+int64_t count_nonfinite(const Tensor& x);
+Tensor embedding(const Tensor& ids, const Tensor& table, float scale);
+Tensor nchw_to_nhwc(const Tensor& x);
+Tensor nhwc_to_nchw(const Tensor& x);
+Tensor pixel_shuffle(const Tensor& x, int64_t factor);
+Tensor pixel_unshuffle(const Tensor& x, int64_t factor);
+Tensor upsample_nearest(const Tensor& x, int64_t factor);
+Tensor repeat_channels(const Tensor& x, int64_t repeats);
+Tensor mean_channel_groups(const Tensor& x, int64_t group);
+Tensor concat_channels(const Tensor& a, const Tensor& b);
+Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end);
+Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
+
+}  // namespace swan::backends

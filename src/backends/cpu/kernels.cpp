@@ -1,0 +1,42 @@
+#include "cpu/kernels.h"
+
+#include "cpu/entries.h"
+#include "cpu/isa.h"
+
+namespace swan::backends {
+
+const ops::KernelTable& cpu_kernels() {
+  select_isa();
+  static const ops::KernelTable table = {
+      .name = "cpu",
+      .linear = linear,
+      .conv2d = conv2d,
+      .depthwise_conv_glu = depthwise_conv_glu,
+      .rms_norm = rms_norm,
+      .layer_norm_modulate = layer_norm_modulate,
+      .attention = attention,
+      .relu_linear_attention = relu_linear_attention,
+      .relu_linear_attention_packed = relu_linear_attention_packed,
+      .rope_rotate_half = rope_rotate_half,
+      .add = add,
+      .add_gated = add_gated,
+      .activate = activate,
+      .gated_activation = gated_activation,
+      .linear_combination = linear_combination,
+      .count_nonfinite = count_nonfinite,
+      .embedding = embedding,
+      .nchw_to_nhwc = nchw_to_nhwc,
+      .nhwc_to_nchw = nhwc_to_nchw,
+      .pixel_shuffle = pixel_shuffle,
+      .pixel_unshuffle = pixel_unshuffle,
+      .upsample_nearest = upsample_nearest,
+      .repeat_channels = repeat_channels,
+      .mean_channel_groups = mean_channel_groups,
+      .concat_channels = concat_channels,
+      .slice_channels = slice_channels,
+      .unpatchify = unpatchify,
+  };
+  return table;
+}
+
+}  // namespace swan::backends
