@@ -102,21 +102,34 @@ WeightFiles read_index(const std::string& directory, const std::string& path) {
   return found;
 }
 
+// The names that weights may have, first the single file.
+std::vector<std::string> candidates(const std::string& stem, const std::string& variant) {
+  if (!variant.empty() && !is_plain_name(variant))
+    fail(ErrorCode::kInvalidArgument, "'{}' is not a variant: it is part of a file's name, such as fp16.", variant);
+  if (variant.empty()) return {stem + ".safetensors", stem + ".safetensors.index.json"};
+  return {fmt::format("{}.{}.safetensors", stem, variant), fmt::format("{}.safetensors.index.{}.json", stem, variant),
+          fmt::format("{}.{}.safetensors.index.json", stem, variant)};
+}
+
 }  // namespace
 
 WeightFiles find_weight_files(const std::string& directory, const std::string& stem, const std::string& variant) {
-  if (!variant.empty() && !is_plain_name(variant))
-    fail(ErrorCode::kInvalidArgument, "'{}' is not a variant: it is part of a file's name, such as fp16.", variant);
   const std::set<std::string> names = names_in(directory);
-  const std::string single =
-      variant.empty() ? fmt::format("{}{}", stem, kWeights) : fmt::format("{}.{}{}", stem, variant, kWeights);
-  if (names.contains(single))
-    return {.index = "", .files = {(fs::path(directory) / single).string()}, .weight_map = {}};
-  std::vector<std::string> indices = {single + ".index.json"};
-  if (!variant.empty()) indices.insert(indices.begin(), fmt::format("{}{}.index.{}.json", stem, kWeights, variant));
-  for (const std::string& index : indices)
-    if (names.contains(index)) return read_index(directory, (fs::path(directory) / index).string());
+  for (const std::string& name : candidates(stem, variant)) {
+    if (!names.contains(name)) continue;
+    const std::string path = (fs::path(directory) / name).string();
+    if (name.ends_with(".json")) return read_index(directory, path);
+    return {.index = "", .files = {path}, .weight_map = {}};
+  }
   nothing_found(directory, stem, variant, names);
+}
+
+bool has_weight_files(const std::string& directory, const std::string& stem, const std::string& variant) {
+  const std::vector<std::string> names = candidates(stem, variant);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    std::error_code error;
+    return fs::exists(fs::symlink_status(fs::path(directory) / name, error));
+  });
 }
 
 }  // namespace swan::io

@@ -23,4 +23,7 @@ struct WeightFiles {
 [[nodiscard]] WeightFiles find_weight_files(const std::string& directory, const std::string& stem,
                                             const std::string& variant);
 
+/// True when the folder holds such weights, whether or not they are whole. False when there is no such folder.
+[[nodiscard]] bool has_weight_files(const std::string& directory, const std::string& stem, const std::string& variant);
+
 }  // namespace swan::io

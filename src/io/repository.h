@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace swan::io {
+
+/// One entry of model_index.json.
+struct Component {
+  std::string name;        ///< "text_encoder"; also its folder's name
+  std::string library;     ///< "transformers"
+  std::string class_name;  ///< "Gemma2Model"
+  std::string directory;   ///< path of the folder, which need not exist
+
+  /// True for networks; false for schedulers, tokenizers and processors.
+  [[nodiscard]] bool has_weights() const;
+  /// How its library names weights: "model" for transformers, "diffusion_pytorch_model" for diffusers.
+  [[nodiscard]] std::string weight_stem() const;
+};
+
+/// A folder in diffusers' layout: model_index.json names the components, each in a folder of its own.
+class Repository {
+ public:
+  /// Reads model_index.json. Accepts a folder of the Hugging Face cache (models--org--name) too and resolves it to the
+  /// snapshot that refs/main names, else to the newest one.
+  /// @throws Error kNotFound, kIo or kCorruptFile naming what is wrong and what to give instead
+  [[nodiscard]] static Repository open(const std::string& path);
+
+  /// The folder that holds model_index.json.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// "SanaPipeline"
+  [[nodiscard]] const std::string& class_name() const noexcept { return class_name_; }
+  /// Sorted by name; those that the index sets to null are left out.
+  [[nodiscard]] const std::vector<Component>& components() const noexcept { return components_; }
+
+  [[nodiscard]] bool contains(const std::string& name) const;
+  /// @throws Error kCorruptFile when the index has no such component; kNotFound when its folder is not there
+  [[nodiscard]] const Component& component(const std::string& name) const;
+  /// Path of a file of a component. @throws Error as component(); kNotFound when it is not there
+  [[nodiscard]] std::string file(const std::string& component, const std::string& name) const;
+  /// The variant to open a component's weights with when the user asked for `variant`: as in diffusers a component that
+  /// lacks it uses its plain files, unless no component has it; then opening will say which variants there are.
+  [[nodiscard]] std::string variant_for(const Component& component, const std::string& variant) const;
+
+ private:
+  Repository() = default;
+
+  std::string path_, class_name_;
+  std::vector<Component> components_;
+};
+
+}  // namespace swan::io
