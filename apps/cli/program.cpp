@@ -1,0 +1,98 @@
+#include "cli/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "cli/cancel.h"
+#include "cli/command_line.h"
+#include "cli/completion.h"
+#include "cli/console.h"
+#include "cli/image_command.h"
+#include "cli/info_command.h"
+#include "cli/report.h"
+#include "cli/values.h"
+#include "swan/error.h"
+#include "swan/version.h"
+
+namespace swan::cli {
+
+namespace {
+
+int exit_code(ErrorCode code) noexcept {
+  if (code == ErrorCode::kCancelled) return kExitCancelled;
+  return code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
+}
+
+int run_command(const std::vector<std::string>& typed) {
+  CommandLine command_line;
+  const Arguments arguments = command_line.parse(typed);
+  switch (arguments.command) {
+    case Arguments::Command::kHelp:
+      print_out(arguments.help);
+      return kExitDone;
+    case Arguments::Command::kVersion:
+      print_out(fmt::format("swan {}\n", version()));
+      return kExitDone;
+    case Arguments::Command::kImage:
+      run_image(arguments.image);
+      return kExitDone;
+    case Arguments::Command::kInfo:
+      return run_info(arguments.info) ? kExitDone : kExitFailed;
+    case Arguments::Command::kCompletion:
+      print_out(completion_script(arguments.completion.shell, command_line.commands()));
+      return kExitDone;
+  }
+  return kExitFailed;
+}
+
+// Says what went wrong: to people on standard error, to programs as the one line of JSON that they wait for.
+void report_failure(const char* code, const std::string& message, bool json) {
+  print_error("swan: " + message);
+  if (json) print_out(error_json(code, message) + "\n");
+}
+
+int run_reporting(const std::vector<std::string>& typed) {
+  // Looked for before parsing, for an error in parsing is reported too; what follows "--" is no option.
+  const auto options_end = std::find(typed.begin(), typed.end(), "--");
+  const bool json = std::find(typed.begin(), options_end, "--json") != options_end;
+  try {
+    return run_command(typed);
+  } catch (const UsageError& e) {
+    report_failure("usage", e.what(), json);
+    print_error(fmt::format("Run 'swan {}{}--help' for help.", e.command(), e.command().empty() ? "" : " "));
+    return kExitUsage;
+  } catch (const Error& e) {
+    report_failure(error_code_name(e.code()), e.what(), json);
+    return exit_code(e.code());
+  } catch (const std::bad_alloc&) {
+    report_failure(error_code_name(ErrorCode::kOutOfMemory),
+                   "out of memory; try a smaller picture, fewer pictures at once, or close other programs.", json);
+    return kExitFailed;
+  } catch (const std::exception& e) {
+    report_failure(error_code_name(ErrorCode::kInternal),
+                   fmt::format("internal error: {}; please report it.", e.what()), json);
+    return kExitFailed;
+  }
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) noexcept {
+  try {
+    prepare_standard_streams();
+    std::vector<std::string> typed;
+    for (int i = 1; i < argc; ++i) typed.emplace_back(argv[i]);
+    return run_reporting(typed);
+  } catch (const std::exception& e) {
+    // Reporting itself failed, e.g. standard output is a file on a full disk.
+    std::fprintf(stderr, "swan: %s\n", e.what());
+    return kExitFailed;
+  }
+}
+
+}  // namespace swan::cli

@@ -1,0 +1,124 @@
+#include "cli/values.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "cli/suggest.h"
+
+namespace swan::cli {
+
+namespace {
+
+// The whole of `text` as a T, or false.
+template <typename T>
+bool read_all(std::string_view text, T& value) noexcept {
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && rest == end;
+}
+
+// What people write for a dtype or device in other programs.
+const std::map<std::string, std::string, std::less<>>& familiar_values() {
+  static const std::map<std::string, std::string, std::less<>> table = {
+      {"float32", "f32"},   {"float", "f32"}, {"float16", "f16"}, {"half", "f16"},
+      {"bfloat16", "bf16"}, {"fp32", "f32"},  {"fp16", "f16"},
+  };
+  return table;
+}
+
+}  // namespace
+
+int64_t parse_integer(const std::string& option, const std::string& text, int64_t low, int64_t high) {
+  int64_t value = 0;
+  if (!read_all(text, value) || value < low || value > high) {
+    throw UsageError(fmt::format("{} is '{}', but must be a whole number from {} to {}", option, text, low, high),
+                     "image");
+  }
+  return value;
+}
+
+double parse_number(const std::string& option, const std::string& text) {
+  double value = 0;
+  if (!read_all(text, value) || !std::isfinite(value)) {
+    throw UsageError(fmt::format("{} is '{}', but must be a number such as 4.5", option, text), "image");
+  }
+  return value;
+}
+
+std::vector<uint64_t> parse_seeds(const std::string& text) {
+  std::vector<uint64_t> seeds;
+  size_t begin = 0;
+  while (begin <= text.size()) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = std::string_view(text).substr(begin, end - begin);
+    uint64_t seed = 0;
+    if (!read_all(part, seed)) {
+      throw UsageError(fmt::format("--seed is '{}', but must be a whole number from 0 to {}, or several with commas "
+                                   "between them and no spaces",
+                                   text, UINT64_MAX),
+                       "image");
+    }
+    seeds.push_back(seed);
+    begin = end + 1;
+  }
+  return seeds;
+}
+
+std::string parse_choice(const std::string& option, const std::string& text, const std::vector<std::string>& choices) {
+  for (const std::string& choice : choices) {
+    if (text == choice) return choice;
+  }
+  std::string nearest_choice = nearest(text, choices);
+  const auto familiar = familiar_values().find(text);
+  if (familiar != familiar_values().end()) nearest_choice = nearest(familiar->second, choices);
+  const std::string hint = nearest_choice.empty() ? "" : fmt::format("; did you mean {}?", nearest_choice);
+  throw UsageError(fmt::format("{} is '{}', but must be one of {}{}", option, text, fmt::join(choices, ", "), hint),
+                   "image");
+}
+
+uint64_t random_seed() {
+  std::random_device device;
+  return device();
+}
+
+size_t find_invalid_utf8(std::string_view text) noexcept {
+  const auto byte = [text](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  size_t i = 0;
+  while (i < text.size()) {
+    const unsigned lead = byte(i);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    // The range of the second byte excludes overlong forms, surrogates and code points above U+10FFFF.
+    unsigned low = 0x80;
+    unsigned high = 0xBF;
+    size_t length = 0;
+    if (lead >= 0xC2 && lead <= 0xDF) {
+      length = 2;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+      length = 3;
+      if (lead == 0xE0) low = 0xA0;
+      if (lead == 0xED) high = 0x9F;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+      length = 4;
+      if (lead == 0xF0) low = 0x90;
+      if (lead == 0xF4) high = 0x8F;
+    } else {
+      return i;
+    }
+    if (byte(i + 1) < low || byte(i + 1) > high) return i;
+    for (size_t k = 2; k < length; ++k) {
+      if (byte(i + k) < 0x80 || byte(i + k) > 0xBF) return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace swan::cli

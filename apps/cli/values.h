@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace swan::cli {
+
+/// The command line itself is wrong: exit code 2.
+class UsageError : public std::runtime_error {
+ public:
+  /// @param command  whose help to point to ("image"), or empty for the program's
+  UsageError(const std::string& message, std::string command)
+      : std::runtime_error(message), command_(std::move(command)) {}
+  [[nodiscard]] const std::string& command() const noexcept { return command_; }
+
+ private:
+  std::string command_;
+};
+
+/// A whole number in [low, high]. @throws UsageError naming the option, the text and the range
+[[nodiscard]] int64_t parse_integer(const std::string& option, const std::string& text, int64_t low, int64_t high);
+/// A finite number. @throws UsageError naming the option and the text
+[[nodiscard]] double parse_number(const std::string& option, const std::string& text);
+/// One or more seeds, separated by commas, each in [0, 2^64). @throws UsageError
+[[nodiscard]] std::vector<uint64_t> parse_seeds(const std::string& text);
+/// One of `choices`. @throws UsageError listing them and suggesting the nearest
+[[nodiscard]] std::string parse_choice(const std::string& option, const std::string& text,
+                                       const std::vector<std::string>& choices);
+
+/// A seed for a run that was given none: 32 bits, short enough to type again.
+[[nodiscard]] uint64_t random_seed();
+
+/// Where the first byte lies that is not part of well-formed UTF-8 (Unicode 15, table 3-7), or npos.
+[[nodiscard]] size_t find_invalid_utf8(std::string_view text) noexcept;
+
+}  // namespace swan::cli
