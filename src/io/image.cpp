@@ -1,0 +1,111 @@
+#include "swan/image.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <string_view>
+
+#include "core/error.h"
+#include "io/image_codecs.h"
+#include "io/system.h"
+
+namespace swan {
+namespace {
+
+enum class Format { kPng, kJpeg, kWebp };
+
+struct Extension {
+  std::string_view name;
+  Format format;
+};
+constexpr std::array<Extension, 4> kExtensions{
+    {{".png", Format::kPng}, {".jpg", Format::kJpeg}, {".jpeg", Format::kJpeg}, {".webp", Format::kWebp}}};
+
+Format format_of(const std::string& path) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  for (const Extension& known : kExtensions) {
+    if (extension == known.name) return known.format;
+  }
+  fail(ErrorCode::kInvalidArgument,
+       "cannot save a picture as '{}': its extension '{}' names no known format; expected .png, .jpg, .jpeg or .webp. "
+       "Rename the output.",
+       path, extension);
+}
+
+void check_image(const std::string& path, const Image& image) {
+  constexpr int64_t kMaxSide = std::numeric_limits<int32_t>::max();  // PNG's
+  if (image.width <= 0 || image.height <= 0 || image.width > kMaxSide || image.height > kMaxSide) {
+    fail(ErrorCode::kInvalidArgument, "cannot save {}: the picture is {}x{}, expected sides from 1 to {} pixels.", path,
+         image.width, image.height, kMaxSide);
+  }
+  // 2^31 x 2^31 x 3 overflows int64 but not uint64.
+  const uint64_t bytes = static_cast<uint64_t>(image.width) * static_cast<uint64_t>(image.height) * 3;
+  if (image.rgb.size() != bytes) {
+    fail(ErrorCode::kInvalidArgument,
+         "cannot save {}: a picture of {}x{} needs {} bytes (3 a pixel), found {}. "
+         "Set width and height to what the bytes are.",
+         path, image.width, image.height, bytes, image.rgb.size());
+  }
+}
+
+void check_metadata(const std::string& path, const ImageMetadata& metadata) {
+  size_t total = 0;
+  for (const auto& [key, value] : metadata) {
+    (void)io::keyword_to_latin1(key);
+    if (value.find('\0') != std::string::npos) {
+      fail(ErrorCode::kInvalidArgument, "cannot save {}: the metadata '{}' holds a zero byte, which PNG cannot store.",
+           path, key);
+    }
+    total += key.size() + value.size();
+  }
+  // Half of what is read back: JSON and XML escapes may double it.
+  if (total > io::kMaxMetadataBytes / 2) {
+    fail(ErrorCode::kInvalidArgument, "cannot save {}: its metadata has {} bytes, expected at most {}. Shorten it.",
+         path, total, io::kMaxMetadataBytes / 2);
+  }
+  (void)io::metadata_to_json(metadata);  // throws when a value is not UTF-8
+}
+
+}  // namespace
+
+void check_image_path(const std::string& path) { (void)format_of(path); }
+
+void save_image(const std::string& path, const Image& image, const ImageMetadata& metadata,
+                const SaveImageOptions& options) {
+  const Format format = format_of(path);
+  check_image(path, image);
+  check_metadata(path, metadata);
+  if (options.quality < 1 || options.quality > 100) {
+    fail(ErrorCode::kInvalidArgument, "cannot save {}: quality is {}, expected 1 to 100.", path, options.quality);
+  }
+  std::vector<uint8_t> bytes;
+  switch (format) {
+    case Format::kPng:
+      bytes = io::encode_png(path, image, metadata);
+      break;
+    case Format::kJpeg:
+      bytes = io::encode_jpeg(path, image, metadata, options.quality);
+      break;
+    case Format::kWebp:
+      bytes = io::encode_webp(path, image, metadata, options);
+      break;
+  }
+  io::AtomicFile file(path);
+  file.write(bytes.data(), bytes.size());
+  file.commit();
+}
+
+ImageMetadata read_image_metadata(const std::string& path) {
+  const io::OpenFile file = io::open_file(path);
+  const std::string head = io::read_at(file, path, 0, std::min<size_t>(file.bytes, 12));
+  if (head.starts_with("\x89PNG\r\n\x1A\n")) return io::read_png_metadata(path, file);
+  if (head.starts_with("\xFF\xD8\xFF")) return io::read_jpeg_metadata(path, file);
+  if (head.starts_with("RIFF") && head.ends_with("WEBP")) return io::read_webp_metadata(path, file);
+  fail(ErrorCode::kUnsupported,
+       "cannot read the metadata of {}: it is not a PNG, JPEG or WebP file. Name a picture that Swan wrote.", path);
+}
+
+}  // namespace swan
