@@ -43,6 +43,7 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor repeat_channels(const Tensor& x, int64_t repeats);
 [[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group);
 [[nodiscard]] Tensor concat_channels(const Tensor& a, const Tensor& b);
+[[nodiscard]] Tensor concat_rows(std::span<const Tensor> parts);
 [[nodiscard]] Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end);
 [[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
 

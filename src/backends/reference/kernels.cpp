@@ -31,6 +31,7 @@ const ops::KernelTable& reference_kernels() {
       .repeat_channels = reference::repeat_channels,
       .mean_channel_groups = reference::mean_channel_groups,
       .concat_channels = reference::concat_channels,
+      .concat_rows = reference::concat_rows,
       .slice_channels = reference::slice_channels,
       .unpatchify = reference::unpatchify,
   };

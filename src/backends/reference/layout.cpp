@@ -90,6 +90,17 @@ Tensor concat_channels(const Tensor& a, const Tensor& b) {
   return y;
 }
 
+Tensor concat_rows(std::span<const Tensor> parts) {
+  std::vector<int64_t> dims(parts[0].shape().dims().begin(), parts[0].shape().dims().end());
+  dims[0] = 0;
+  for (const Tensor& part : parts) dims[0] += part.dim(0);
+  Tensor y = Tensor::empty(Shape(dims), DType::kF32);
+  auto* to = y.data_mut<float>();
+  for (const Tensor& part : parts)
+    for (int64_t i = 0; i < part.numel(); ++i) *to++ = part.data<float>()[i];
+  return y;
+}
+
 Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end) {
   const int64_t channels = end - begin;
   Tensor y = Tensor::empty(with_channels(x, channels), DType::kF32);
