@@ -72,12 +72,14 @@ class Watcher {
         keys_.pop_back();
         break;
       case Event::key:
+        if (marked_number(value) != nullptr)
+          fail(ErrorCode::kCorruptFile, "cannot read {}: it has a number where a key belongs; get it again.", path_);
         if (!keys_.back().insert(value.get_ref<const std::string&>()).second)
           fail(ErrorCode::kCorruptFile, "cannot read {}: it has the key {} twice in one object; remove one.", path_,
                value.dump());
         break;
       case Event::value:
-        if (value.is_string()) restore_number(value);
+        if (const double* number = marked_number(value)) value = *number;
         break;
       case Event::array_end:
         break;
@@ -86,15 +88,13 @@ class Watcher {
   }
 
  private:
-  static void restore_number(nlohmann::json& value) {
-    const auto& text = value.get_ref<const std::string&>();
-    if (text.empty() || text.front() != kMark) return;
-    for (const auto& [word, number] : kWords) {
-      if (std::string_view(text).substr(1) == word) {
-        value = number;
-        return;
-      }
-    }
+  // The number that a marked word stands for, or null.
+  static const double* marked_number(const nlohmann::json& value) {
+    const auto* text = value.get_ptr<const std::string*>();
+    if (text == nullptr || text->empty() || text->front() != kMark) return nullptr;
+    for (const auto& [word, number] : kWords)
+      if (std::string_view(*text).substr(1) == word) return &number;
+    return nullptr;
   }
 
   const std::string& path_;

@@ -25,7 +25,7 @@ std::set<std::string> names_in(const std::string& directory) {
   const fs::file_status status = fs::status(directory, error);
   if (!fs::exists(status))
     fail(ErrorCode::kNotFound, "cannot load weights from {}: {}; check that the repository is whole.", directory,
-         error ? error.message() : "there is no such folder");
+         status.type() == fs::file_type::not_found ? "there is no such folder" : error.message());
   if (!fs::is_directory(status))
     fail(ErrorCode::kNotFound, "cannot load weights from {}: it is not a folder; check that the repository is whole.",
          directory);
