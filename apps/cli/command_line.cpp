@@ -84,6 +84,29 @@ std::string wrapped(const std::string& text) {
   return out;
 }
 
+// CLI11's layout with our habits: "swan image [PROMPT] [options]", "-o, --output", one empty line between groups.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(kHelpColumn); }
+
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    if (app->get_parent() == nullptr) return "\nUsage: swan COMMAND [options]\n";
+    std::string arguments;
+    for (const CLI::Option* option : app->get_options()) {
+      if (option->get_positional()) arguments += fmt::format(" [{}]", option->get_name(true, false));
+    }
+    return fmt::format("\nUsage: {}{} [options]\n", name, arguments);
+  }
+
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    return CLI::detail::find_and_replace(CLI::Formatter::make_option_name(option, is_positional), ",", ", ");
+  }
+
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    return CLI::detail::find_and_replace(CLI::Formatter::make_help(app, std::move(name), mode), "\n\n\n", "\n\n");
+  }
+};
+
 std::string one_line(std::string text) {
   for (char& c : text) {
     if (c == '\n') c = ' ';
@@ -307,11 +330,10 @@ std::string describe_unknown(const CLI::App& command, const CLI::App& program,
 
 CommandLine::CommandLine() : state_(std::make_unique<State>()) {
   CLI::App& app = state_->app;
-  app.get_formatter()->column_width(kHelpColumn);
-  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app.get_formatter()->label("OPTIONS", "options");
-  app.get_formatter()->label("Positionals", "Arguments");
-  app.set_help_flag("-h,--help", "Print this help and exit");
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->label("Positionals", "Arguments");
+  app.formatter(formatter);
+  app.set_help_flag();  // set again below, to come last
   app.add_flag("--version", state_->version, "Print the version and exit");
   app.footer(kProgramExamples);
   // At most one command, so that its words ("info") can be prompts of another; that one is there, and that nothing is
@@ -323,8 +345,10 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
   define_completion(*state_, app);
   for (CLI::App* command : app.get_subcommands({})) {
     command->group("Commands")->allow_extras();
-    command->get_help_ptr()->group("Help");
+    command->set_help_flag("-h,--help", "Print this help and exit");
+    command->get_help_ptr()->group(command->get_name() == "image" ? "Files and reports" : "Options");
   }
+  app.set_help_flag("-h,--help", "Print this help and exit");
 }
 
 CommandLine::~CommandLine() = default;
@@ -366,7 +390,8 @@ Arguments CommandLine::parse(const std::vector<std::string>& arguments) {
     return result;
   }
   for (const CLI::App* command : {static_cast<const CLI::App*>(&app), parsed_command()}) {
-    const std::vector<std::string> unknown = command->remaining();
+    std::vector<std::string> unknown = command->remaining();
+    std::erase(unknown, "--");  // CLI11 leaves the mark itself
     if (!unknown.empty()) {
       throw UsageError(describe_unknown(*command, app, unknown), command == &app ? "" : command->get_name());
     }
@@ -380,8 +405,8 @@ Arguments CommandLine::parse(const std::vector<std::string>& arguments) {
 }
 
 std::string CommandLine::help(const std::string& command) const {
-  if (command.empty()) return state_->app.help("swan");
-  return state_->app.get_subcommand(command)->help("swan " + command);
+  if (command.empty()) return state_->app.help();
+  return state_->app.get_subcommand(command)->help("swan");
 }
 
 std::vector<CommandInfo> CommandLine::commands() const {

@@ -36,7 +36,7 @@ std::string nearest(std::string_view text, const std::vector<std::string>& candi
   size_t best_distance = std::max<size_t>(text.size() / 3, 1) + 1;
   for (const std::string& candidate : candidates) {
     size_t distance = edit_distance(text, candidate);
-    if (text.size() >= 3 && std::string_view(candidate).starts_with(text)) distance = 1;
+    if (text.size() >= 3 && std::string_view(candidate).starts_with(text)) distance = std::min<size_t>(distance, 1);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;

@@ -1,0 +1,87 @@
+#include "cli/values.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+namespace swan::cli {
+namespace {
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(Values, IntegersAreReadWhole) {
+  EXPECT_EQ(parse_integer("--steps", "20", 1, 1000), 20);
+  EXPECT_EQ(parse_integer("--steps", "1", 1, 1000), 1);
+  EXPECT_EQ(parse_integer("--steps", "1000", 1, 1000), 1000);
+}
+
+TEST(Values, WrongIntegersNameOptionTextAndRange) {
+  for (const char* text :
+       {"", "0", "1001", "-3", "2.5", "20x", "x", " 5", "5 ", "0x10", "+5", "1e2", "五", "99999999999999999999999"}) {
+    const std::string message = message_of([&] { (void)parse_integer("--steps", text, 1, 1000); });
+    EXPECT_EQ(message, "--steps is '" + std::string(text) + "', but must be a whole number from 1 to 1000");
+  }
+}
+
+TEST(Values, NumbersAreFinite) {
+  EXPECT_DOUBLE_EQ(parse_number("--guidance-scale", "4.5"), 4.5);
+  EXPECT_DOUBLE_EQ(parse_number("--guidance-scale", "-1e1"), -10);
+  for (const char* text : {"", "nan", "inf", "-inf", "1e999", "4,5", "4.5x", "--json"}) {
+    EXPECT_THROW((void)parse_number("--guidance-scale", text), UsageError) << text;
+  }
+}
+
+TEST(Values, SeedsAreOneOrMany) {
+  EXPECT_EQ(parse_seeds("0"), (std::vector<uint64_t>{0}));
+  EXPECT_EQ(parse_seeds("1,2,18446744073709551615"), (std::vector<uint64_t>{1, 2, UINT64_MAX}));
+  for (const char* text : {"", ",", "1,", ",1", "1,,2", "1, 2", "-1", "18446744073709551616", "1.0"}) {
+    EXPECT_THROW((void)parse_seeds(text), UsageError) << text;
+  }
+}
+
+TEST(Values, ChoicesSuggestTheNearest) {
+  const std::vector<std::string> choices = {"auto", "f32", "bf16", "f16"};
+  EXPECT_EQ(parse_choice("--dtype", "bf16", choices), "bf16");
+  const auto message = [&](const char* text) {
+    return message_of([&] { (void)parse_choice("--dtype", text, choices); });
+  };
+  EXPECT_EQ(message("fp32"), "--dtype is 'fp32', but must be one of auto, f32, bf16, f16; did you mean f32?");
+  EXPECT_NE(message("bfloat16").find("did you mean bf16?"), std::string::npos);
+  EXPECT_NE(message("half").find("did you mean f16?"), std::string::npos);
+  EXPECT_EQ(message("complex"), "--dtype is 'complex', but must be one of auto, f32, bf16, f16");
+}
+
+TEST(Values, RandomSeedsAreShortAndDiffer) {
+  std::set<uint64_t> seeds;
+  for (int i = 0; i < 8; ++i) seeds.insert(random_seed());
+  EXPECT_GT(seeds.size(), 1U);
+  EXPECT_LE(*seeds.rbegin(), UINT32_MAX);
+}
+
+TEST(Values, WellFormedUtf8IsAccepted) {
+  for (const char* text :
+       {"", "abc", "\xC2\x80", "é", "狐狸", "\xEF\xBF\xBF", "🍓", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF"}) {
+    EXPECT_EQ(find_invalid_utf8(text), std::string_view::npos) << text;
+  }
+}
+
+TEST(Values, IllFormedUtf8IsFoundWhereItStarts) {
+  // A stray continuation, an overlong form, a surrogate, a code point above U+10FFFF, and every way of being cut short.
+  for (const char* bytes :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE7\x8B", "\xF0\x9F\x8D", "\xC3(", "\xE7\x8B(", "\xF0\x9F\x8D("}) {
+    EXPECT_EQ(find_invalid_utf8("ab" + std::string(bytes)), 2U) << ::testing::PrintToString(bytes);
+    EXPECT_EQ(find_invalid_utf8("ab" + std::string(bytes) + "c"), 2U) << ::testing::PrintToString(bytes);
+  }
+}
+
+}  // namespace
+}  // namespace swan::cli
