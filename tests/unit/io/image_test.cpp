@@ -1,11 +1,9 @@
 #include "swan/image.h"
 
 #include <gtest/gtest.h>
-#include <png.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <webp/decode.h>
-#include <webp/encode.h>
 #include <zlib.h>
 
 #include <cstdio>
@@ -20,6 +18,8 @@
 #include <fstream>
 #include <random>
 
+#include "support/picture.h"
+#include "support/temp_dir.h"
 #include "swan/error.h"
 
 namespace swan {
@@ -28,24 +28,16 @@ namespace {
 namespace fs = std::filesystem;
 using Bytes = std::vector<uint8_t>;
 
-// A folder of its own for each test, removed afterwards.
 class ImageFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "/swan-image-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_.file(name); }
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(folder_)) found.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(folder_.path())) found.push_back(entry.path().filename().string());
     return found;
   }
 
-  fs::path folder_;
+  support::TempDir folder_;
 };
 
 Bytes read_bytes(const std::string& path) {
@@ -77,16 +69,6 @@ Image gradient(int64_t width, int64_t height) {
       image.rgb.push_back(128);
     }
   }
-  return image;
-}
-
-Image decode_png(const std::string& path) {
-  png_image decoder{};
-  decoder.version = PNG_IMAGE_VERSION;
-  if (png_image_begin_read_from_file(&decoder, path.c_str()) == 0) return {};
-  decoder.format = PNG_FORMAT_RGB;
-  Image image{decoder.width, decoder.height, Bytes(PNG_IMAGE_SIZE(decoder))};
-  if (png_image_finish_read(&decoder, nullptr, image.rgb.data(), 0, nullptr) == 0) return {};
   return image;
 }
 
@@ -158,13 +140,13 @@ const std::vector<ImageMetadata>& metadata_cases() {
   return cases;
 }
 
-const std::vector<std::pair<int64_t, int64_t>> kSizes{{1, 1}, {3, 5}, {1, 4097}, {4097, 1}, {64, 33}};
+constexpr std::array<std::pair<int64_t, int64_t>, 5> kSizes{{{1, 1}, {3, 5}, {1, 4097}, {4097, 1}, {64, 33}}};
 
 TEST_F(ImageFile, PngKeepsEveryPixel) {
   for (const auto& [width, height] : kSizes) {
     const Image image = noise(width, height);
     save_image(path("a.png"), image, {{"swan", "{}"}});
-    const Image found = decode_png(path("a.png"));
+    const Image found = support::read_png(path("a.png"));
     EXPECT_EQ(found.width, width);
     EXPECT_EQ(found.height, height);
     EXPECT_EQ(found.rgb, image.rgb) << width << "x" << height;
@@ -265,7 +247,7 @@ TEST_F(ImageFile, SidesBeyondAFormatAreRefused) {
   expect_error(error_of([&] { save_image(path("a.jpg"), noise(1, 65501)); }), ErrorCode::kInvalidArgument,
                {"1x65501", "65500", ".png"});
   save_image(path("a.png"), noise(1, 65501));
-  EXPECT_EQ(decode_png(path("a.png")).rgb, noise(1, 65501).rgb);
+  EXPECT_EQ(support::read_png(path("a.png")).rgb, noise(1, 65501).rgb);
 }
 
 TEST_F(ImageFile, OptionsAndMetadataThatCannotBeStoredAreRefused) {
@@ -305,9 +287,9 @@ TEST_F(ImageFile, AFailedWriteLeavesNothingBehind) {
   expect_error(error_of([&] { save_image(path("folder.png"), noise(2, 2)); }), ErrorCode::kIo, {"folder.png"});
   EXPECT_EQ(names(), std::vector<std::string>{"folder.png"});
   if (::geteuid() != 0) {  // root may write anywhere
-    fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
+    fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
     expect_error(error_of([&] { save_image(path("a.png"), noise(2, 2)); }), ErrorCode::kIo, {"Permission denied"});
-    fs::permissions(folder_, fs::perms::owner_all);
+    fs::permissions(folder_.path(), fs::perms::owner_all);
   }
 }
 
@@ -319,7 +301,7 @@ TEST_F(ImageFile, TheFileAppearsWholeWithTheUmasksMode) {
   ASSERT_EQ(::stat(path("a.png").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0640U);
   save_image(path("a.png"), noise(7, 3));  // replaces
-  EXPECT_EQ(decode_png(path("a.png")).rgb, noise(7, 3).rgb);
+  EXPECT_EQ(support::read_png(path("a.png")).rgb, noise(7, 3).rgb);
   EXPECT_EQ(names(), std::vector<std::string>{"a.png"});
 }
 
@@ -331,7 +313,7 @@ TEST_F(ImageFile, ReadingNamesWhatIsNotAPicture) {
     expect_error(error_of([&] { (void)read_image_metadata(path("a.png")); }), ErrorCode::kUnsupported,
                  {"a.png", "PNG, JPEG or WebP"});
   }
-  EXPECT_EQ(error_of([&] { (void)read_image_metadata(folder_.string()); }).code(), ErrorCode::kIo);
+  EXPECT_EQ(error_of([&] { (void)read_image_metadata(folder_.path()); }).code(), ErrorCode::kIo);
 }
 
 // The bytes of a PNG chunk with its sum.
@@ -465,6 +447,7 @@ TEST_F(ImageFile, GiantLengthsAreRefusedWithoutTheMemory) {
   // Compressed text that grows a thousandfold, many times over: 40 x 15 MiB stay within the reader's budget.
   const std::string bomb = deflated(std::string(size_t{15} << 20, 'x'));
   std::vector<std::string> chunks;
+  chunks.reserve(40);
   for (int i = 0; i < 40; ++i) chunks.push_back("zTXtk" + std::to_string(i) + std::string(2, '\0') + bomb);
   write_bytes(path("a.png"), png_with(path("b.png"), chunks, true));
   size_t total = 0;
