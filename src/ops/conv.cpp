@@ -1,5 +1,7 @@
 #include "ops/conv.h"
 
+#include <algorithm>
+
 #include "ops/dispatch.h"
 
 namespace swan::ops {
@@ -8,9 +10,11 @@ namespace {
 void check_conv(const char* operation, const Tensor& x, const ConvWeight& w) {
   check_dtype(operation, "x", x, DType::kF32);
   check_rank(operation, "x", x, 4);
+  check_weight_dtype(operation, "weight", w.weight);
   check_rank(operation, "weight", w.weight, 4);
-  if (x.dim(3) != w.in_channels() || w.weight.dim(2) != w.weight.dim(3) || w.out_channels() % w.groups != 0 ||
-      w.out_extent(x.dim(1)) < 1 || w.out_extent(x.dim(2)) < 1)
+  const bool geometry = w.stride > 0 && w.padding >= 0 && w.groups > 0 && w.kernel() > 0;
+  if (!geometry || x.dim(3) != w.in_channels() || w.weight.dim(2) != w.weight.dim(3) ||
+      w.out_channels() % w.groups != 0 || std::min(x.dim(1), x.dim(2)) + 2 * w.padding < w.kernel())
     fail(ErrorCode::kShapeMismatch,
          "{}: x {} (batch, height, width, channels) does not fit weight {} with stride {}, padding {}, groups {}.",
          operation, x.shape(), w.weight.shape(), w.stride, w.padding, w.groups);

@@ -8,15 +8,20 @@
 
 namespace swan::ops {
 
+/// What a backend keeps with a weight in a layout of its own. An operation that finds another operation's replaces it.
+struct Prepacked {
+  virtual ~Prepacked() = default;
+};
+
 /// The parameters of a 2-D convolution in torch's layout, with its geometry.
 struct ConvWeight {
-  Tensor weight;  ///< [O, C / groups, kernel, kernel], f32 | f16 | bf16
-  Tensor bias;    ///< [O] f32, or undefined
+  Tensor weight;     ///< [O, C / groups, kernel, kernel], f32 | f16 | bf16
+  Tensor bias = {};  ///< [O] f32, or undefined
   int64_t stride = 1;
   int64_t padding = 0;  ///< zeros on every side
   int64_t groups = 1;
   /// The backend's prepacked copy, made at first use. Not thread-safe: one generate at a time per model.
-  mutable std::shared_ptr<void> prepacked;
+  mutable std::shared_ptr<Prepacked> prepacked = {};
   [[nodiscard]] int64_t out_channels() const { return weight.dim(0); }
   [[nodiscard]] int64_t in_channels() const { return weight.dim(1) * groups; }
   [[nodiscard]] int64_t kernel() const { return weight.dim(2); }

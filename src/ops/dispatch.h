@@ -15,4 +15,12 @@ Fn* entry(Fn* KernelTable::*member, const char* operation, const Context& ctx) {
   return fn;
 }
 
+/// @throws Error kInvalidArgument when weights are of a dtype that no operation computes with
+inline void check_weight_dtype(const char* operation, const char* operand, const Tensor& weight) {
+  const DType dtype = weight.dtype();
+  if (dtype != DType::kF32 && dtype != DType::kF16 && dtype != DType::kBF16)
+    fail(ErrorCode::kInvalidArgument, "{}: {} {} is {}, expected f32, f16 or bf16.", operation, operand, weight.shape(),
+         dtype);
+}
+
 }  // namespace swan::ops

@@ -8,6 +8,7 @@ namespace swan::ops {
 
 Tensor embedding(const Tensor& ids, const Tensor& table, float scale, Context& ctx) {
   check_dtype("embedding", "ids", ids, DType::kI32);
+  check_weight_dtype("embedding", "table", table);
   check_rank("embedding", "ids", ids, 2);
   check_rank("embedding", "table", table, 2);
   const auto* values = ids.data<int32_t>();
@@ -23,6 +24,8 @@ Tensor embedding(const Tensor& ids, const Tensor& table, float scale, Context& c
 Tensor timestep_embedding(const Tensor& timesteps, int64_t dim) {
   check_dtype("timestep_embedding", "timesteps", timesteps, DType::kF32);
   check_rank("timestep_embedding", "timesteps", timesteps, 1);
+  if (dim < 2 || dim % 2 != 0)
+    fail(ErrorCode::kInvalidArgument, "timestep_embedding: dimension {} is not even and positive.", dim);
   const int64_t half = dim / 2;
   Tensor out = Tensor::empty({timesteps.dim(0), dim}, DType::kF32);
   auto* y = out.data_mut<float>();

@@ -50,6 +50,7 @@ struct KernelTable {
   Tensor (*repeat_channels)(const Tensor& x, int64_t repeats);
   Tensor (*mean_channel_groups)(const Tensor& x, int64_t group);
   Tensor (*concat_channels)(const Tensor& a, const Tensor& b);
+  Tensor (*concat_rows)(std::span<const Tensor> parts);
   Tensor (*slice_channels)(const Tensor& x, int64_t begin, int64_t end);
   Tensor (*unpatchify)(const Tensor& x, int64_t height, int64_t width, int64_t patch);
 };

@@ -1,5 +1,7 @@
 #include "ops/layout.h"
 
+#include <algorithm>
+
 #include "ops/dispatch.h"
 
 namespace swan::ops {
@@ -27,6 +29,7 @@ Tensor nhwc_to_nchw(const Tensor& x, Context& ctx) {
 
 Tensor pixel_shuffle(const Tensor& x, int64_t factor, Context& ctx) {
   check_picture("pixel_shuffle", x);
+  check_divides("pixel_shuffle", x, 0, factor);
   check_divides("pixel_shuffle", x, x.dim(3), factor * factor);
   return entry(&KernelTable::pixel_shuffle, "pixel_shuffle", ctx)(x, factor);
 }
@@ -59,10 +62,24 @@ Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx) {
 Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx) {
   check_dtype("concat_channels", "a", a, DType::kF32);
   check_dtype("concat_channels", "b", b, DType::kF32);
-  if (a.rank() != b.rank() || a.rank() == 0 || a.numel() / a.dim(-1) != b.numel() / b.dim(-1))
+  const auto outer_a = a.shape().dims(), outer_b = b.shape().dims();
+  if (outer_a.size() != outer_b.size() || outer_a.empty() ||
+      !std::equal(outer_a.begin(), outer_a.end() - 1, outer_b.begin()))
     fail(ErrorCode::kShapeMismatch, "concat_channels: a {} and b {} differ in more than the last dimension.", a.shape(),
          b.shape());
   return entry(&KernelTable::concat_channels, "concat_channels", ctx)(a, b);
+}
+
+Tensor concat_rows(std::span<const Tensor> parts, Context& ctx) {
+  if (parts.empty()) fail(ErrorCode::kInvalidArgument, "concat_rows: nothing to join.");
+  for (const Tensor& part : parts) {
+    check_dtype("concat_rows", "a part", part, DType::kF32);
+    const auto first = parts[0].shape().dims(), dims = part.shape().dims();
+    if (dims.empty() || dims.size() != first.size() || !std::equal(dims.begin() + 1, dims.end(), first.begin() + 1))
+      fail(ErrorCode::kShapeMismatch, "concat_rows: {} and {} differ in more than the first dimension.",
+           parts[0].shape(), part.shape());
+  }
+  return parts.size() == 1 ? parts[0] : entry(&KernelTable::concat_rows, "concat_rows", ctx)(parts);
 }
 
 Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end, Context& ctx) {
@@ -75,8 +92,9 @@ Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end, Context& ctx)
 Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx) {
   check_dtype("unpatchify", "x", x, DType::kF32);
   check_rank("unpatchify", "x", x, 3);
+  check_divides("unpatchify", x, 0, patch);
   check_divides("unpatchify", x, x.dim(2), patch * patch);
-  if (x.dim(1) != height * width)
+  if (height < 1 || width < 1 || x.dim(1) != height * width)
     fail(ErrorCode::kShapeMismatch, "unpatchify: x {} does not hold a grid of {} x {}.", x.shape(), height, width);
   return entry(&KernelTable::unpatchify, "unpatchify", ctx)(x, height, width, patch);
 }

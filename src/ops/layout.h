@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "core/context.h"
 #include "swan/tensor.h"
 
@@ -26,6 +28,8 @@ namespace swan::ops {
 [[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx);
 /// [..., C1] and [..., C2] to [..., C1 + C2].
 [[nodiscard]] Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx);
+/// Tensors alike but for their first dimension, one after another along it.
+[[nodiscard]] Tensor concat_rows(std::span<const Tensor> parts, Context& ctx);
 /// Channels [begin, end) of [..., C], copied: [..., end - begin].
 [[nodiscard]] Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end, Context& ctx);
 /// [B, height width, p p C], channels ordered (row, column, channel), to [B, C, height p, width p].

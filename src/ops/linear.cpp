@@ -6,6 +6,7 @@ namespace swan::ops {
 
 Tensor linear(const Tensor& x, const LinearWeight& w, Activation activation, Context& ctx) {
   check_dtype("linear", "x", x, DType::kF32);
+  check_weight_dtype("linear", "weight", w.weight);
   check_rank("linear", "weight", w.weight, 2);
   if (x.rank() == 0 || x.dim(-1) != w.in_features())
     fail(ErrorCode::kShapeMismatch, "linear: x {} does not fit weight {} (its last dimensions must agree).", x.shape(),

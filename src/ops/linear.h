@@ -10,8 +10,8 @@ namespace swan::ops {
 
 /// The parameters of a linear layer in torch's layout.
 struct LinearWeight {
-  Tensor weight;  ///< [N, K], f32 | f16 | bf16; used in place, wherever it is mapped
-  Tensor bias;    ///< [N] f32, or undefined
+  Tensor weight;     ///< [N, K], f32 | f16 | bf16; used in place, wherever it is mapped
+  Tensor bias = {};  ///< [N] f32, or undefined
   [[nodiscard]] int64_t out_features() const { return weight.dim(0); }
   [[nodiscard]] int64_t in_features() const { return weight.dim(1); }
 };

@@ -32,7 +32,7 @@ struct Primitive {
 };
 
 // A convolution's weights in oneDNN's layout, and its primitives.
-struct Prepacked {
+struct PackedConv final : ops::Prepacked {
   dnnl::memory weights, bias;
   bool has_bias = false;
   std::map<Band, Primitive> primitives;
@@ -76,8 +76,8 @@ Primitive make_primitive(const ops::ConvWeight& w, const Band& band, const Md& w
   return p;
 }
 
-std::shared_ptr<Prepacked> prepack(const ops::ConvWeight& w, const Band& band) {
-  auto packed = std::make_shared<Prepacked>();
+std::shared_ptr<PackedConv> prepack(const ops::ConvWeight& w, const Band& band) {
+  auto packed = std::make_shared<PackedConv>();
   packed->has_bias = w.bias.defined();
   const Md bias_md({w.out_channels()}, kF32, Tag::x);
   const bool grouped = w.groups > 1;
@@ -133,8 +133,8 @@ Tensor conv2d(const Tensor& x, const ops::ConvWeight& w, ops::Activation activat
     // Primitives are made before the threads start, which then only look them up.
     for (int64_t i = 0; i < bands; ++i) {
       const Band band = band_of(i * band_rows, std::min(out_height, (i + 1) * band_rows));
-      if (!w.prepacked) w.prepacked = prepack(w, band);
-      auto& packed = *static_cast<Prepacked*>(w.prepacked.get());
+      if (dynamic_cast<PackedConv*>(w.prepacked.get()) == nullptr) w.prepacked = prepack(w, band);
+      auto& packed = *static_cast<PackedConv*>(w.prepacked.get());
       if (!packed.primitives.contains(band))
         packed.primitives.emplace(
             band, make_primitive(w, band, packed.weights.get_desc(), packed.bias ? packed.bias.get_desc() : Md(),
@@ -145,7 +145,7 @@ Tensor conv2d(const Tensor& x, const ops::ConvWeight& w, ops::Activation activat
          e.what());
   }
 
-  const auto& packed = *static_cast<const Prepacked*>(w.prepacked.get());
+  const auto& packed = *static_cast<const PackedConv*>(w.prepacked.get());
   const auto* px = x.data<float>();
   auto* py = out.data_mut<float>();
   parallel_for(batch * bands, [&](int64_t task) {
@@ -172,20 +172,26 @@ Tensor conv2d(const Tensor& x, const ops::ConvWeight& w, ops::Activation activat
   return out;
 }
 
-Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w) {
-  const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
-  const int64_t taps = w.kernel() * w.kernel();
-  // [2C, taps] to [taps, 2C], so that a vector of channels has its weights side by side.
-  if (!w.prepacked) {
+namespace {
+// [2C, taps] to [taps, 2C], so that a vector of channels has its weights side by side.
+struct PackedDepthwise final : ops::Prepacked {
+  explicit PackedDepthwise(const ops::ConvWeight& w) {
+    const int64_t channels = w.out_channels(), taps = w.kernel() * w.kernel();
     const Tensor plain = w.weight.to(DType::kF32);
-    auto packed = std::make_shared<Tensor>(Tensor::empty({taps, channels}, DType::kF32));
+    weights = Tensor::empty({taps, channels}, DType::kF32);
     const auto* from = plain.data<float>();
-    auto* to = packed->data_mut<float>();
+    auto* to = weights.data_mut<float>();
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = from[c * taps + t];
-    w.prepacked = packed;
   }
-  const auto& packed = *static_cast<const Tensor*>(w.prepacked.get());
+  Tensor weights;
+};
+}  // namespace
+
+Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w) {
+  const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
+  if (dynamic_cast<PackedDepthwise*>(w.prepacked.get()) == nullptr) w.prepacked = std::make_shared<PackedDepthwise>(w);
+  const Tensor& packed = static_cast<const PackedDepthwise*>(w.prepacked.get())->weights;
   Tensor out = Tensor::empty({batch, height, width, channels / 2}, DType::kF32);
   const auto* px = x.data<float>();
   const float* bias = w.bias.defined() ? w.bias.data<float>() : nullptr;

@@ -33,6 +33,7 @@ const ops::KernelTable& cpu_kernels() {
       .repeat_channels = repeat_channels,
       .mean_channel_groups = mean_channel_groups,
       .concat_channels = concat_channels,
+      .concat_rows = concat_rows,
       .slice_channels = slice_channels,
       .unpatchify = unpatchify,
   };

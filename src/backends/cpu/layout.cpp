@@ -136,6 +136,21 @@ Tensor concat_channels(const Tensor& a, const Tensor& b) {
   return out;
 }
 
+Tensor concat_rows(std::span<const Tensor> parts) {
+  std::vector<int64_t> dims(parts[0].shape().dims().begin(), parts[0].shape().dims().end());
+  dims[0] = 0;
+  for (const Tensor& part : parts) dims[0] += part.dim(0);
+  Tensor out = Tensor::empty(Shape(std::span<const int64_t>(dims)), DType::kF32);
+  auto* py = out.data_mut<float>();
+  for (const Tensor& part : parts) {
+    const auto* px = part.data<float>();
+    parallel_ranges(part.numel(), int64_t{1} << 18,
+                    [&](int64_t begin, int64_t end) { copy(px + begin, py + begin, end - begin); });
+    py += part.numel();
+  }
+  return out;
+}
+
 Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end) {
   const int64_t channels = x.dim(-1), n = end - begin;
   Tensor out = Tensor::empty(with_last(x, n), DType::kF32);

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+
+#include "core/context.h"
+#include "swan/tensor.h"
+
+namespace swan::models {
+
+/// How a picture is cut into overlapping tiles, in pixels, as diffusers' enable_tiling has it: a tile every stride, of
+/// at most the minimum size; neighbours overlap by the difference, over which they are blended.
+struct Tiling {
+  int64_t tile_sample_min_height = 512, tile_sample_min_width = 512;
+  int64_t tile_sample_stride_height = 448, tile_sample_stride_width = 448;
+};
+
+/// One direction's worth of a walk over tiles: sizes in the input's and the output's units.
+struct TileAxis {
+  int64_t in_min, in_stride;    ///< input extent of a tile and the step between tiles
+  int64_t out_min, out_stride;  ///< the same for the output
+};
+
+/// Computes fn on overlapping tiles of x and blends the results linearly, first with the tile above, then with the one
+/// to the left, both already blended; keeps two rows of tiles at a time.
+/// @param x   [B, C, H, W] f32;  @param fn  a tile [B, C, h, w] to [B, C', h', w']
+/// @return    [B, C', H', W'] f32
+/// Ref: diffusers autoencoder_dc.py, tiled_decode and tiled_encode
+[[nodiscard]] Tensor tiled(const Tensor& x, const TileAxis& rows, const TileAxis& columns,
+                           const std::function<Tensor(const Tensor&)>& fn, Context& ctx);
+
+}  // namespace swan::models

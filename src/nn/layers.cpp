@@ -1,0 +1,82 @@
+#include "nn/layers.h"
+
+#include "ops/layout.h"
+
+namespace swan::nn {
+
+const Tensor& Module::tap(Context& ctx, const Tensor& x, const std::string& name) const {
+  if (ctx.recording()) {
+    std::string path = path_;
+    if (!name.empty()) path += path.empty() ? name : "." + name;
+    ctx.tap(path, x.rank() == 4 ? ops::nhwc_to_nchw(x, ctx) : x);
+  }
+  return x;
+}
+
+namespace {
+// weight [O, ...] and bias [O] of a layer whose output is then multiplied and shifted per channel.
+void fold(Tensor& weight, Tensor& bias, const Tensor& factor, const Tensor& offset) {
+  if (!weight.defined() || !factor.defined() || !offset.defined()) return;  // absent: reported by Weights::finish
+  const int64_t out = weight.dim(0), inner = weight.numel() / out;
+  Tensor scaled = weight.to(DType::kF32).clone();
+  Tensor shifted = offset.clone();
+  auto* w = scaled.data_mut<float>();
+  auto* b = shifted.data_mut<float>();
+  const auto* f = factor.data<float>();
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t i = 0; i < inner; ++i) w[o * inner + i] *= f[o];
+    if (bias.defined()) b[o] += bias.data<float>()[o] * f[o];
+  }
+  weight = scaled;
+  bias = shifted;
+}
+}  // namespace
+
+Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
+    : Module(scope),
+      weight_{.weight = scope.weight("weight", {out, in}), .bias = bias ? scope.vector("bias", {out}) : Tensor()} {}
+
+Tensor Linear::forward(const Tensor& x, Context& ctx, ops::Activation activation) const {
+  return ops::linear(x, weight_, activation, ctx);
+}
+
+void Linear::fold_affine(const Tensor& factor, const Tensor& offset) {
+  fold(weight_.weight, weight_.bias, factor, offset);
+}
+
+Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, const Conv2dOptions& options)
+    : Module(scope),
+      weight_{.weight = scope.weight("weight", {out, in / options.groups, kernel, kernel}),
+              .bias = options.bias ? scope.vector("bias", {out}) : Tensor(),
+              .stride = options.stride,
+              .padding = options.padding,
+              .groups = options.groups,
+              .prepacked = nullptr} {}
+
+Tensor Conv2d::forward(const Tensor& x, Context& ctx, ops::Activation activation) const {
+  // A 1x1 convolution without groups is a linear layer over the pixels.
+  if (weight_.groups == 1 && weight_.kernel() == 1 && weight_.stride == 1 && weight_.padding == 0) {
+    const Shape matrix = {weight_.out_channels(), weight_.in_channels()};
+    return ops::linear(x, {.weight = weight_.weight.reshape(matrix), .bias = weight_.bias}, activation, ctx);
+  }
+  return ops::conv2d(x, weight_, activation, ctx);
+}
+
+void Conv2d::fold_affine(const Tensor& factor, const Tensor& offset) {
+  fold(weight_.weight, weight_.bias, factor, offset);
+}
+
+RmsNorm::RmsNorm(const Scope& scope, int64_t channels, const Options& options)
+    : Module(scope),
+      options_(options),
+      weight_(scope.vector("weight", {channels})),
+      bias_(options.bias ? scope.vector("bias", {channels}) : Tensor()) {}
+
+Tensor RmsNorm::forward(const Tensor& x, Context& ctx, const Tensor& residual, ops::Activation activation) const {
+  return ops::rms_norm(
+      x, weight_, options_.eps,
+      {.bias = bias_, .weight_plus_one = options_.weight_plus_one, .activation = activation, .residual = residual},
+      ctx);
+}
+
+}  // namespace swan::nn

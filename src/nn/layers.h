@@ -1,0 +1,84 @@
+#pragma once
+
+#include <string>
+
+#include "core/context.h"
+#include "nn/scope.h"
+#include "ops/conv.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
+
+namespace swan::nn {
+
+/// A part of a network: its path, for taps.
+class Module {
+ public:
+  explicit Module(const Scope& scope) : path_(scope.path()) {}
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ protected:
+  /// Records x under this module's path, or under path.name, and hands it back. Pictures, [B, H, W, C] within networks,
+  /// are recorded as torch has them, [B, C, H, W].
+  const Tensor& tap(Context& ctx, const Tensor& x, const std::string& name = "") const;
+  /// Records what `make` returns, for values that the fused operations never hold; only made when recording.
+  template <typename Fn>
+  void tap_made(Context& ctx, const std::string& name, const Fn& make) const {
+    if (ctx.recording()) (void)tap(ctx, make(), name);
+  }
+
+ private:
+  std::string path_;
+};
+
+/// torch.nn.Linear.
+class Linear : public Module {
+ public:
+  Linear(const Scope& scope, int64_t in, int64_t out, bool bias = true);
+  /// @param x  [..., in] f32;  @return  [..., out] f32
+  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx,
+                               ops::Activation activation = ops::Activation::kNone) const;
+  /// Multiplies the output by factor [out] and adds offset [out]: a batch norm that follows, folded in.
+  void fold_affine(const Tensor& factor, const Tensor& offset);
+
+ private:
+  ops::LinearWeight weight_;
+};
+
+struct Conv2dOptions {
+  int64_t stride = 1;
+  int64_t padding = 0;
+  int64_t groups = 1;
+  bool bias = true;
+};
+
+/// torch.nn.Conv2d on [B, H, W, C].
+class Conv2d : public Module {
+ public:
+  Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, const Conv2dOptions& options = {});
+  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx,
+                               ops::Activation activation = ops::Activation::kNone) const;
+  [[nodiscard]] const ops::ConvWeight& weight() const noexcept { return weight_; }
+  void fold_affine(const Tensor& factor, const Tensor& offset);
+
+ private:
+  ops::ConvWeight weight_;
+};
+
+/// diffusers' RMSNorm over the last axis, with a weight and perhaps a bias; Gemma's with 1 + weight.
+class RmsNorm : public Module {
+ public:
+  struct Options {
+    float eps;
+    bool bias = false;
+    bool weight_plus_one = false;
+  };
+  RmsNorm(const Scope& scope, int64_t channels, const Options& options);
+  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx, const Tensor& residual = {},
+                               ops::Activation activation = ops::Activation::kNone) const;
+
+ private:
+  Options options_;
+  Tensor weight_, bias_;
+};
+
+}  // namespace swan::nn

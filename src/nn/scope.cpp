@@ -1,0 +1,28 @@
+#include "nn/scope.h"
+
+namespace swan::nn {
+
+Scope Scope::operator/(const std::string& name) const {
+  Scope inner = *this;
+  inner.path_ = path_.empty() ? name : path_ + "." + name;
+  return inner;
+}
+
+Tensor Scope::take(const std::string& name, const Shape& shape) const {
+  return weights_->take(path_.empty() ? name : path_ + "." + name, shape);
+}
+
+// An absent tensor is undefined until Weights::finish reports it.
+Tensor Scope::weight(const std::string& name, const Shape& shape) const {
+  Tensor tensor = take(name, shape);
+  return tensor.defined() && storage_ ? tensor.to(*storage_) : tensor;
+}
+
+Tensor Scope::vector(const std::string& name, const Shape& shape) const {
+  Tensor tensor = take(name, shape);
+  if (!tensor.defined()) return tensor;
+  // With a storage dtype asked for, vectors are rounded to it too, as a model moved to that dtype has them.
+  return (storage_ ? tensor.to(*storage_) : tensor).to(DType::kF32);
+}
+
+}  // namespace swan::nn

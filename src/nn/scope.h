@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/weights.h"
+#include "swan/tensor.h"
+
+namespace swan::nn {
+
+/// Where a module's parameters are: a component's weights and a path within them, as in
+/// `Linear to_q(scope / "to_q", in, out)`. Claiming a parameter checks its shape; the component's Weights::finish then
+/// reports what was claimed but absent and what nobody claimed.
+class Scope {
+ public:
+  /// @param storage  the dtype that matrices and kernels are kept in; not set: as stored, without a copy
+  explicit Scope(std::shared_ptr<io::Weights> weights, std::optional<DType> storage = {})
+      : weights_(std::move(weights)), storage_(storage) {}
+
+  [[nodiscard]] Scope operator/(const std::string& name) const;
+  [[nodiscard]] Scope operator/(int64_t index) const { return *this / std::to_string(index); }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// A matrix or kernel, in the storage dtype.
+  [[nodiscard]] Tensor weight(const std::string& name, const Shape& shape) const;
+  /// A vector or table that is added or multiplied elementwise, in f32, as the reference computes with it.
+  [[nodiscard]] Tensor vector(const std::string& name, const Shape& shape) const;
+
+ private:
+  [[nodiscard]] Tensor take(const std::string& name, const Shape& shape) const;
+
+  std::shared_ptr<io::Weights> weights_;
+  std::optional<DType> storage_;
+  std::string path_;
+};
+
+}  // namespace swan::nn
