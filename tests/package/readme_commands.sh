@@ -15,6 +15,6 @@ while IFS= read -r line; do
   printf '$ %s\n' "$line"
   bash -euo pipefail -c "$line"
   run=$((run + 1))
-done < <(sed -n '/^```sh$/,/^```$/p' "$source_dir/README.md" | grep '^swan ')
+done < <(grep '^swan ' "$source_dir/README.md")
 printf 'ran %d commands\n' "$run"
 ((run >= 4)) # the pattern above still finds them
