@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -68,19 +69,38 @@ std::string read_file(const std::string& path, size_t max_bytes) {
 }
 
 namespace {
-// Creates a new file beside `path` and says its name. Not mkstemp: its files are private to the user.
+// The file that a rename should replace: what a symbolic link leads to rather than the link, and never a device or a
+// pipe, which the rename would destroy.
+std::string rename_target(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) fail(ErrorCode::kIo, "cannot write {}: it is a folder; name a file.", path);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    fail(ErrorCode::kIo, "cannot write {}: it is a pipe, socket or device, not a file; choose another name.", path);
+  fs::path target = path;
+  constexpr int kMostLinks = 40;  // as the kernel; status() has refused a circle of existing files
+  for (int links = 0; links < kMostLinks && fs::is_symlink(fs::symlink_status(target, error)); ++links) {
+    target = target.parent_path() / fs::read_symlink(target, error);
+  }
+  return target.string();
+}
+
+// Creates a new file in the folder of `path` and says its name, which is short whatever the target's length. Not
+// mkstemp: its files are private to the user.
 FileDescriptor create_beside(const std::string& path, std::string& name) {
   static std::atomic<unsigned> counter{0};
   int fd = -1;
   do {
-    name = fmt::format("{}.part-{}-{}", path, ::getpid(), counter++);
+    name =
+        std::filesystem::path(path).replace_filename(fmt::format(".swan-{}-{}.part", ::getpid(), counter++)).string();
     fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (fd < 0 && errno == EEXIST);
   return FileDescriptor(fd);
 }
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), fd_(create_beside(path_, temporary_)) {
+AtomicFile::AtomicFile(const std::string& path) : path_(rename_target(path)), fd_(create_beside(path_, temporary_)) {
   if (fd_.get() < 0) failed(errno);
 }
 

@@ -41,11 +41,11 @@ struct OpenFile {
 [[nodiscard]] std::string system_message(int error);
 
 /// Writes a file under a temporary name in the target's folder and renames it when it is complete, so that nobody sees
-/// a part of it; without commit() it is removed.
+/// a part of it; without commit() it is removed. A symbolic link is followed; a device or a pipe is refused.
 class AtomicFile {
  public:
-  /// @throws Error kIo naming the folder and the system's reason
-  explicit AtomicFile(std::string path);
+  /// @throws Error kIo naming the path and the system's reason
+  explicit AtomicFile(const std::string& path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -305,6 +305,24 @@ TEST_F(ImageFile, TheFileAppearsWholeWithTheUmasksMode) {
   EXPECT_EQ(names(), std::vector<std::string>{"a.png"});
 }
 
+TEST_F(ImageFile, LinksAreFollowedAndPipesAreNotReplaced) {
+  ASSERT_TRUE(fs::create_directory(path("folder")));
+  fs::create_symlink("folder/real.png", path("link.png"));
+  for (int i = 0; i < 2; ++i) {  // the target is new, then replaced
+    save_image(path("link.png"), noise(3, 2));
+    EXPECT_TRUE(fs::is_symlink(path("link.png")));
+    EXPECT_EQ(support::read_png(path("folder/real.png")).rgb, noise(3, 2).rgb);
+  }
+  ASSERT_EQ(::mkfifo(path("pipe.png").c_str(), 0600), 0);
+  expect_error(error_of([&] { save_image(path("pipe.png"), noise(2, 2)); }), ErrorCode::kIo, {"pipe.png", "pipe"});
+  EXPECT_TRUE(fs::is_fifo(path("pipe.png")));
+  EXPECT_EQ(error_of([&] { (void)read_image_metadata(path("pipe.png")); }).code(), ErrorCode::kIo);  // does not wait
+
+  const std::string longest = std::string(251, 'n') + ".png";
+  save_image(path(longest), noise(2, 2));
+  EXPECT_EQ(support::read_png(path(longest)).rgb, noise(2, 2).rgb);
+}
+
 TEST_F(ImageFile, ReadingNamesWhatIsNotAPicture) {
   expect_error(error_of([&] { (void)read_image_metadata(path("none.png")); }), ErrorCode::kNotFound, {"none.png"});
   for (const char* content : {"", "GIF89a", "\x89PNG", "RIFF\x04", "RIFFxxxxWAVE", "hello"}) {
