@@ -20,6 +20,14 @@ struct LoadOptions {
   std::string device = "auto";  ///< auto or cpu
 };
 
+/// Tiles for the decoder, in pixels; names as in diffusers' enable_tiling.
+struct VaeTiling {
+  int64_t tile_sample_min_height = 512;
+  int64_t tile_sample_min_width = 512;
+  int64_t tile_sample_stride_height = 448;
+  int64_t tile_sample_stride_width = 448;
+};
+
 /// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said.
 struct ImageRequest {
   std::vector<std::string> prompt;                  ///< one or more, UTF-8
@@ -38,6 +46,9 @@ struct ImageRequest {
   std::optional<std::vector<std::string>> complex_human_instruction;
   int max_sequence_length = 300;  ///< tokens
   bool use_resolution_binning = true;
+  /// Decode larger pictures tile by tile with these sizes, as diffusers does. Not set: whole, unless that would take
+  /// more than Swan's working set allows; then in tiles of Swan's choice.
+  std::optional<VaeTiling> vae_tiling;
   bool decode = true;  ///< false: only latents are returned (output_type "latent")
 };
 

@@ -131,6 +131,11 @@ bool Repository::contains(const std::string& name) const {
   return std::any_of(components_.begin(), components_.end(), [&](const Component& c) { return c.name == name; });
 }
 
+std::string Repository::revision() const {
+  const fs::path folder(path_);
+  return folder.parent_path().filename() == "snapshots" ? folder.filename().string() : "";
+}
+
 const Component& Repository::component(const std::string& name) const {
   const auto it =
       std::find_if(components_.begin(), components_.end(), [&](const Component& c) { return c.name == name; });

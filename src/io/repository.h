@@ -28,6 +28,8 @@ class Repository {
 
   /// The folder that holds model_index.json.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// The revision, when the folder is a snapshot of the Hugging Face cache; else empty.
+  [[nodiscard]] std::string revision() const;
   /// "SanaPipeline"
   [[nodiscard]] const std::string& class_name() const noexcept { return class_name_; }
   /// Sorted by name; those that the index sets to null are left out.

@@ -60,6 +60,7 @@ class AutoencoderDC {
 
   /// Pictures larger than a tile are then made tile by tile, exactly as diffusers does after enable_tiling.
   void enable_tiling(const Tiling& tiling) { tiling_ = tiling; }
+  void disable_tiling() { tiling_.reset(); }
 
   /// Bytes that decoding [B, C, height, width] latents at once needs besides the weights, about.
   [[nodiscard]] int64_t decode_working_set(int64_t batch, int64_t height, int64_t width) const;

@@ -1,0 +1,75 @@
+#include "pipelines/image_processor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/error.h"
+#include "core/parallel.h"
+
+namespace swan::pipelines {
+
+namespace {
+// For each output position the two inputs it lies between and the share of the second.
+struct Tap {
+  int64_t first, second;
+  float share;
+};
+
+std::vector<Tap> taps(int64_t in, int64_t out) {
+  const float scale = static_cast<float>(in) / static_cast<float>(out);
+  std::vector<Tap> result(static_cast<size_t>(out));
+  for (int64_t i = 0; i < out; ++i) {
+    const float at = std::max(0.0F, (static_cast<float>(i) + 0.5F) * scale - 0.5F);
+    const auto first = std::min(static_cast<int64_t>(at), in - 1);
+    result[static_cast<size_t>(i)] = {first, std::min(first + 1, in - 1), at - static_cast<float>(first)};
+  }
+  return result;
+}
+}  // namespace
+
+Tensor resize_and_crop(const Tensor& x, Size size) {
+  const int64_t height = x.dim(2), width = x.dim(3);
+  if (height == size.height && width == size.width) return x;
+  const double ratio = std::max(static_cast<double>(size.height) / static_cast<double>(height),
+                                static_cast<double>(size.width) / static_cast<double>(width));
+  // Truncated as the reference does, but never to less than what is cropped: 0.1 + 0.2 style products can fall short.
+  const int64_t resized_width = std::max(static_cast<int64_t>(static_cast<double>(width) * ratio), size.width);
+  const int64_t resized_height = std::max(static_cast<int64_t>(static_cast<double>(height) * ratio), size.height);
+  const std::vector<Tap> rows = taps(height, resized_height), columns = taps(width, resized_width);
+  const int64_t left = (resized_width - size.width) / 2, top = (resized_height - size.height) / 2;
+
+  Tensor out = Tensor::empty({x.dim(0), x.dim(1), size.height, size.width}, DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = out.data_mut<float>();
+  parallel_for(x.dim(0) * x.dim(1) * size.height, [&](int64_t line) {
+    const int64_t plane = line / size.height;
+    const Tap& row = rows[static_cast<size_t>(top + line % size.height)];
+    const float* a = px + (plane * height + row.first) * width;
+    const float* b = px + (plane * height + row.second) * width;
+    for (int64_t i = 0; i < size.width; ++i) {
+      const Tap& c = columns[static_cast<size_t>(left + i)];
+      const float above = a[c.first] * (1 - c.share) + a[c.second] * c.share;
+      const float below = b[c.first] * (1 - c.share) + b[c.second] * c.share;
+      py[line * size.width + i] = above * (1 - row.share) + below * row.share;
+    }
+  });
+  return out;
+}
+
+Image to_image(const Tensor& x, int64_t index) {
+  check_rank("to_image", "picture", x, 4);
+  if (x.dim(1) != 3) fail(ErrorCode::kUnsupported, "the decoder made {} channels; a picture has 3.", x.dim(1));
+  Image image{.width = x.dim(3), .height = x.dim(2), .rgb = {}};
+  const int64_t pixels = image.width * image.height;
+  image.rgb.resize(static_cast<size_t>(3 * pixels));
+  const float* planes = x.data<float>() + index * 3 * pixels;
+  for (int64_t i = 0; i < pixels; ++i)
+    for (int64_t c = 0; c < 3; ++c) {
+      const float value = std::clamp(planes[c * pixels + i] / 2 + 0.5F, 0.0F, 1.0F);
+      image.rgb[static_cast<size_t>(3 * i + c)] = static_cast<uint8_t>(std::nearbyint(value * 255.0F));
+    }
+  return image;
+}
+
+}  // namespace swan::pipelines

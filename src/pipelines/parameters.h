@@ -1,0 +1,26 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "swan/pipeline.h"
+
+namespace swan::pipelines {
+
+/// What a picture's settings are besides its request.
+struct RunFacts {
+  std::string model;     ///< the repository's path, or kEmbeddedModel
+  std::string revision;  ///< of a hub's cache; may be empty
+  LoadOptions load;
+  std::string pipeline;  ///< "SanaPipeline"
+  nlohmann::json scheduler;
+  std::vector<std::string> complex_human_instruction;  ///< as used
+  int64_t height = 0, width = 0;                       ///< as delivered
+};
+
+/// How settings name the model that Swan ships.
+inline constexpr const char* kEmbeddedModel = "embedded:swan-emoji-256";
+
+/// The settings of picture `index` as JSON text; request_from_parameters reads it back.
+[[nodiscard]] std::string parameters_of(const ImageRequest& request, const RunFacts& facts, int64_t index);
+
+}  // namespace swan::pipelines

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "io/repository.h"
+#include "models/gemma2.h"
+#include "tokenizers/tokenizer.h"
+
+namespace swan::pipelines {
+
+/// Embeddings of a batch of prompts.
+struct PromptEmbeds {
+  Tensor embeds;          ///< [B, L, D] f32
+  Tensor attention_mask;  ///< [B, L] i32
+};
+
+/// Sana's text side: cleans and tokenizes prompts and runs Gemma 2 over them, once for each distinct prompt. The
+/// encoder is opened at first use and leaves memory with this object. Ref: diffusers pipelines/sana/pipeline_sana.py,
+/// _get_gemma_prompt_embeds and encode_prompt
+class PromptEncoder {
+ public:
+  /// @param storage  dtype of the weights in memory; not set: as stored
+  PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage);
+  ~PromptEncoder();
+
+  /// @param instruction  lines put before each prompt, joined by newlines; empty: none
+  /// @return L = max_sequence_length. Rows beyond a prompt's tokens are those that the reference computes as far as any
+  ///         other prompt's mask reaches, and zero after that: no mask shows them
+  [[nodiscard]] PromptEmbeds encode(const std::vector<std::string>& prompts,
+                                    const std::vector<std::string>& instruction, int64_t max_sequence_length,
+                                    Context& ctx);
+
+ private:
+  [[nodiscard]] const models::Gemma2Model& model();
+
+  const io::Repository& repository_;
+  std::string variant_;
+  std::optional<DType> storage_;
+  std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
+  models::Gemma2Config config_;
+  std::unique_ptr<models::Gemma2Model> model_;
+};
+
+}  // namespace swan::pipelines

@@ -1,0 +1,360 @@
+// Mirrors diffusers 0.42 pipelines/sana/pipeline_sana.py, SanaPipeline.__call__, phase by phase.
+#include "pipelines/sana.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "core/allocator.h"
+#include "core/error.h"
+#include "core/generator.h"
+#include "core/memory.h"
+#include "cpu/kernels.h"
+#include "io/config.h"
+#include "ops/elementwise.h"
+#include "ops/layout.h"
+#include "pipelines/complex_instruction.h"
+#include "pipelines/image_processor.h"
+#include "pipelines/parameters.h"
+#include "pipelines/stages.h"
+
+namespace swan::pipelines {
+
+struct SanaPipeline::Plan {
+  explicit Plan(const ImageRequest& r) : request(r) {}
+  const ImageRequest& request;
+  int64_t batch = 0;                         // pictures
+  Size size = {0, 0};                        // as delivered
+  Size render = {0, 0};                      // as made: the bin, or the same
+  std::vector<std::string> negative_prompt;  // one for each prompt
+  std::vector<std::string> instruction;
+  std::unique_ptr<schedulers::Scheduler> scheduler;
+  [[nodiscard]] bool guided() const { return request.guidance_scale > 1.0; }
+};
+
+namespace {
+
+// Components up to this size stay in memory between runs; larger ones leave after their stage, so that only one of them
+// is there at a time. Their files remain in the system's cache: opening them again is cheap.
+constexpr size_t kResidentBytes = size_t{256} << 20;
+
+std::optional<DType> storage_of(const std::string& name) {
+  if (name == "auto") return std::nullopt;
+  if (name == "f32" || name == "f16" || name == "bf16") return parse_dtype(name);
+  fail(ErrorCode::kInvalidArgument, "dtype '{}' is not known; use auto, f32, f16 or bf16.", name);
+}
+
+void check_device(const std::string& device) {
+  if (device == "auto" || device == "cpu") return;
+  fail(ErrorCode::kUnsupported, "device '{}' is not there: this build of Swan has the CPU alone; use auto or cpu.",
+       device);
+}
+
+// One draw of the whole batch, or one by each of a list of generators. Ref: diffusers torch_utils.randn_tensor
+class Noise {
+ public:
+  explicit Noise(const std::vector<uint64_t>& seeds) {
+    for (const uint64_t seed : seeds) generators_.emplace_back(seed);
+  }
+  [[nodiscard]] Tensor draw(const Shape& shape, Context& ctx) {
+    if (generators_.size() == 1) return generators_[0].randn(shape);
+    std::vector<Tensor> rows;
+    for (Generator& generator : generators_) rows.push_back(generator.randn({1, shape[1], shape[2], shape[3]}));
+    return ops::concat_rows(rows, ctx);
+  }
+
+ private:
+  std::vector<Generator> generators_;
+};
+
+// Each row `times` times in a row: [a, b] to [a, a, b, b].
+Tensor repeat_rows(const Tensor& x, int64_t times, Context& ctx) {
+  std::vector<Tensor> rows;
+  for (int64_t i = 0; i < x.dim(0); ++i)
+    for (int64_t n = 0; n < times; ++n) rows.push_back(x.slice(i, i + 1));
+  return ops::concat_rows(rows, ctx);
+}
+
+// The whole `times` times: [a, b] to [a, b, a, b]. The reference repeats masks so, and embeddings the other way.
+Tensor tile_mask(const Tensor& mask, int64_t times) {
+  Tensor out = Tensor::empty({mask.dim(0) * times, mask.dim(1)}, DType::kI32);
+  for (int64_t n = 0; n < times; ++n)
+    std::copy_n(mask.data<int32_t>(), mask.numel(), out.data_mut<int32_t>() + n * mask.numel());
+  return out;
+}
+
+PromptEmbeds concat(const PromptEmbeds& a, const PromptEmbeds& b, Context& ctx) {
+  const std::array embeds = {a.embeds, b.embeds};
+  PromptEmbeds out{ops::concat_rows(embeds, ctx),
+                   Tensor::empty({a.embeds.dim(0) + b.embeds.dim(0), a.attention_mask.dim(1)}, DType::kI32)};
+  auto* to = out.attention_mask.data_mut<int32_t>();
+  std::copy_n(a.attention_mask.data<int32_t>(), a.attention_mask.numel(), to);
+  std::copy_n(b.attention_mask.data<int32_t>(), b.attention_mask.numel(), to + a.attention_mask.numel());
+  return out;
+}
+
+// Drops the columns after the last one that any mask shows: their attention weight is exp(-10000), which is zero in
+// f32.
+PromptEmbeds trim(const PromptEmbeds& text, Context& ctx) {
+  const int64_t batch = text.embeds.dim(0), length = text.embeds.dim(1), dim = text.embeds.dim(2);
+  const auto* mask = text.attention_mask.data<int32_t>();
+  int64_t used = 1;
+  for (int64_t i = 0; i < batch * length; ++i)
+    if (mask[i] != 0) used = std::max(used, i % length + 1);
+  std::vector<Tensor> rows;
+  PromptEmbeds out{{}, Tensor::empty({batch, used}, DType::kI32)};
+  for (int64_t b = 0; b < batch; ++b) {
+    rows.push_back(text.embeds.slice(b, b + 1).reshape({length, dim}).slice(0, used));
+    std::copy_n(mask + b * length, used, out.attention_mask.data_mut<int32_t>() + b * used);
+  }
+  out.embeds = ops::concat_rows(rows, ctx).reshape({batch, used, dim});
+  return out;
+}
+
+}  // namespace
+
+SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, const LoadOptions& options)
+    : repository_(std::move(repository)),
+      model_name_(std::move(model_name)),
+      options_(options),
+      storage_(storage_of(options.dtype)),
+      transformer_config_(models::SanaConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
+      vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))) {
+  check_device(options.device);
+  if (transformer_config_.guidance_embeds)
+    fail(ErrorCode::kUnsupported,
+         "{}: its transformer takes a guidance embedding (Sana-Sprint), which this version's pipeline does not give.",
+         repository_.path());
+  if (transformer_config_.in_channels != vae_config_.latent_channels)
+    fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and the vae has {}.",
+         repository_.path(), transformer_config_.in_channels, vae_config_.latent_channels);
+  for (const char* name : {"tokenizer", "text_encoder", "scheduler"}) (void)repository_.component(name);
+}
+
+SanaPipeline::~SanaPipeline() = default;
+
+int64_t SanaPipeline::default_size() const {
+  return transformer_config_.sample_size * vae_config_.spatial_compression_ratio();
+}
+
+// 1. Check inputs
+SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
+  Plan plan(r);
+  constexpr int64_t kMostPixels = 16384;
+  const auto wrong = [](const std::string& message) { fail(ErrorCode::kInvalidArgument, "{}", message); };
+  if (r.prompt.empty()) wrong("no prompt was given.");
+  if (r.negative_prompt.size() != 1 && r.negative_prompt.size() != r.prompt.size())
+    wrong(fmt::format("{} negative prompts for {} prompts: give one for all, or one for each.",
+                      r.negative_prompt.size(), r.prompt.size()));
+  if (r.num_images_per_prompt < 1 || r.num_images_per_prompt > 1024)
+    wrong(fmt::format("num_images_per_prompt is {}: 1 to 1024 are possible.", r.num_images_per_prompt));
+  if (r.num_inference_steps < 1 || r.num_inference_steps > 1000)
+    wrong(fmt::format("num_inference_steps is {}: 1 to 1000 are possible.", r.num_inference_steps));
+  if (!std::isfinite(r.guidance_scale)) wrong("guidance_scale must be a finite number.");
+  if (r.max_sequence_length < 2 || r.max_sequence_length > 8192)
+    wrong(fmt::format("max_sequence_length is {}: 2 to 8192 are possible.", r.max_sequence_length));
+  plan.batch = static_cast<int64_t>(r.prompt.size()) * r.num_images_per_prompt;
+  if (r.seed.size() != 1 && static_cast<int64_t>(r.seed.size()) != plan.batch)
+    wrong(fmt::format("{} seeds for {} pictures: give one for all, or one for each.", r.seed.size(), plan.batch));
+
+  const int64_t ratio = vae_config_.spatial_compression_ratio();
+  const int64_t unit = ratio * transformer_config_.patch_size;
+  plan.size = {r.height.value_or(default_size()), r.width.value_or(default_size())};
+  if (plan.size.height < 1 || plan.size.width < 1 || plan.size.height > kMostPixels || plan.size.width > kMostPixels)
+    wrong(fmt::format("a picture of {} x {} pixels: sides of 1 to {} are possible.", plan.size.width, plan.size.height,
+                      kMostPixels));
+  const std::optional<Size> bin =
+      r.use_resolution_binning ? classify_height_width_bin(transformer_config_.sample_size, plan.size) : std::nullopt;
+  plan.render = bin.value_or(plan.size);
+  if (plan.render.height % unit != 0 || plan.render.width % unit != 0) {
+    const auto nearest = [&](int64_t n) { return std::max(unit, (n + unit / 2) / unit * unit); };
+    wrong(fmt::format("width and height must be multiples of {} for this model, but are {} x {}; {} x {} is nearest.",
+                      unit, plan.size.width, plan.size.height, nearest(plan.size.width), nearest(plan.size.height)));
+  }
+  if (r.latents.defined()) {
+    const Shape expected = {plan.batch, transformer_config_.in_channels, plan.render.height / ratio,
+                            plan.render.width / ratio};
+    if (r.latents.shape() != expected)
+      fail(ErrorCode::kShapeMismatch, "the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
+           r.latents.shape(), plan.batch, plan.render.width, plan.render.height, expected);
+  }
+  if (r.vae_tiling) {
+    const VaeTiling& t = *r.vae_tiling;
+    if (t.tile_sample_stride_height < ratio || t.tile_sample_stride_width < ratio ||
+        t.tile_sample_min_height < t.tile_sample_stride_height || t.tile_sample_min_width < t.tile_sample_stride_width)
+      wrong(fmt::format("vae_tiling: strides must be at least {} pixels and no larger than the tiles.", ratio));
+  }
+
+  plan.negative_prompt = r.negative_prompt;
+  if (plan.negative_prompt.size() == 1) plan.negative_prompt.resize(r.prompt.size(), r.negative_prompt[0]);
+  // Models with the Gemma-2-2B encoder (2304 channels) were trained with an instruction before the prompt.
+  constexpr int64_t kGemma2BWidth = 2304;
+  if (r.complex_human_instruction) {
+    plan.instruction = *r.complex_human_instruction;
+  } else if (transformer_config_.caption_channels == kGemma2BWidth) {
+    plan.instruction = default_complex_human_instruction();
+  }
+  plan.scheduler = schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler);
+  plan.scheduler->set_timesteps(r.num_inference_steps);
+  return plan;
+}
+
+// 2. Encode the prompts: [negative, positive] when guided. The encoder is gone when this returns.
+PromptEmbeds SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) const {
+  PromptEncoder encoder(repository_, options_.variant, storage_);
+  const int64_t length = plan.request.max_sequence_length, copies = plan.request.num_images_per_prompt;
+  const auto encode = [&](const std::vector<std::string>& prompts, const std::vector<std::string>& instruction) {
+    const PromptEmbeds text = encoder.encode(prompts, instruction, length, ctx);
+    check_finite(text.embeds, "the text encoder's output", ctx);
+    return PromptEmbeds{repeat_rows(text.embeds, copies, ctx), tile_mask(text.attention_mask, copies)};
+  };
+  PromptEmbeds text = encode(plan.request.prompt, plan.instruction);
+  if (plan.guided()) text = concat(encode(plan.negative_prompt, {}), text, ctx);
+  return trim(text, ctx);
+}
+
+void SanaPipeline::load_transformer() {
+  if (transformer_) return;
+  const io::Component& component = repository_.component("transformer");
+  const auto weights = io::Weights::open(component.directory, component.weight_stem(),
+                                         repository_.variant_for(component, options_.variant));
+  transformer_ = std::make_unique<models::SanaTransformer2DModel>(transformer_config_, nn::Scope(weights, storage_));
+  weights->finish();
+  transformer_bytes_ = weights->bytes();
+}
+
+void SanaPipeline::load_vae() {
+  if (vae_) return;
+  const io::Component& component = repository_.component("vae");
+  const auto weights = io::Weights::open(component.directory, component.weight_stem(),
+                                         repository_.variant_for(component, options_.variant));
+  vae_ =
+      std::make_unique<models::AutoencoderDC>(vae_config_, weights, storage_, models::AutoencoderDC::Halves::kDecoder);
+  weights->finish();
+  vae_bytes_ = weights->bytes();
+}
+
+// 3. to 5. Timesteps, latents, and the loop
+Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeds& text, Stages& stages, Context& ctx) {
+  const ImageRequest& r = plan.request;
+  const int64_t ratio = vae_config_.spatial_compression_ratio(), channels = transformer_config_.in_channels;
+  const int steps = r.num_inference_steps;
+  Noise noise(r.seed);
+  const Shape shape = {plan.batch, channels, plan.render.height / ratio, plan.render.width / ratio};
+  Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(shape, ctx);
+
+  models::SanaCondition condition;
+  condition.encoder_hidden_states = text.embeds;
+  condition.encoder_attention_mask = text.attention_mask;
+  const int64_t rows = plan.guided() ? 2 * plan.batch : plan.batch;
+  for (int i = 0; i < steps; ++i) {
+    ctx.check_cancelled();
+    const float timestep = plan.scheduler->timesteps()[static_cast<size_t>(i)];
+    condition.timestep = Tensor::full({rows}, timestep * static_cast<float>(transformer_config_.timestep_scale));
+    const std::array twice = {latents, latents};
+    const Tensor input = plan.guided() ? ops::concat_rows(twice, ctx) : latents;
+    Tensor noise_pred = transformer_->forward(input, condition, ctx);  // [rows, out_channels, h, w]
+    check_finite(noise_pred, fmt::format("the transformer's prediction at step {} of {}", i + 1, steps), ctx);
+
+    if (plan.guided()) {
+      const Tensor uncond = noise_pred.slice(0, plan.batch), cond = noise_pred.slice(plan.batch, rows);
+      const std::array difference = {cond, uncond};
+      const Tensor direction = ops::linear_combination(std::array{1.0F, -1.0F}, difference, ctx);
+      const std::array guided = {uncond, direction};
+      noise_pred = ops::linear_combination(std::array{1.0F, static_cast<float>(r.guidance_scale)}, guided, ctx);
+    }
+    // A model that also learns the variance predicts twice the channels; the first half is the noise.
+    if (transformer_config_.out_channels == 2 * channels) {
+      std::vector<Tensor> halves;
+      for (int64_t b = 0; b < plan.batch; ++b)
+        halves.push_back(noise_pred.slice(b, b + 1).reshape({2 * channels, shape[2], shape[3]}).slice(0, channels));
+      noise_pred = ops::concat_rows(halves, ctx).reshape(shape);
+    }
+    const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(shape, ctx) : Tensor();
+    latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
+    stages.step();
+  }
+  check_finite(latents, "the latents after the last step", ctx);
+  return latents;
+}
+
+namespace {
+// Decoding a picture whole is what the reference does; above this many bytes of activations it is done in tiles
+// instead, on every machine alike, so that a picture does not depend on how much memory there is. 1024 x 1024 is just
+// within.
+constexpr int64_t kDecodeWorkingSet = int64_t{5} << 29;
+// A quarter of each tile is blended into its neighbour.
+constexpr models::Tiling kTiles = {.tile_sample_min_height = 1024,
+                                   .tile_sample_min_width = 1024,
+                                   .tile_sample_stride_height = 768,
+                                   .tile_sample_stride_width = 768};
+}  // namespace
+
+// 6. and 7. Decode, one picture after the other, and post-process
+std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx) {
+  if (const auto& t = plan.request.vae_tiling) {
+    vae_->enable_tiling({t->tile_sample_min_height, t->tile_sample_min_width, t->tile_sample_stride_height,
+                         t->tile_sample_stride_width});
+  } else if (vae_->decode_working_set(1, latents.dim(2), latents.dim(3)) > kDecodeWorkingSet) {
+    vae_->enable_tiling(kTiles);
+  } else {
+    vae_->disable_tiling();
+  }
+  const auto scale = static_cast<float>(vae_config_.scaling_factor);
+  std::vector<Image> images;
+  for (int64_t b = 0; b < plan.batch; ++b) {
+    ctx.check_cancelled();
+    Tensor z = latents.slice(b, b + 1).clone();
+    for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
+    Tensor decoded = vae_->decode(z, ctx);
+    check_finite(decoded, fmt::format("the decoder's output for picture {} of {}", b + 1, plan.batch), ctx);
+    images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
+    stages.step();
+  }
+  return images;
+}
+
+ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks& callbacks) {
+  const Plan plan = check_inputs(request);
+  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  Stages stages(callbacks);
+
+  stages.begin("encode", 1);
+  const PromptEmbeds text = encode_prompt(plan, ctx);
+  stages.step();
+  CachingAllocator::cpu().trim();
+
+  stages.begin("denoise", request.num_inference_steps);
+  load_transformer();
+  ImageResult result;
+  result.latents = denoise(plan, text, stages, ctx);
+  if (transformer_bytes_ > kResidentBytes) transformer_.reset();
+  CachingAllocator::cpu().trim();
+
+  if (request.decode) {
+    stages.begin("decode", static_cast<int>(plan.batch));
+    load_vae();
+    result.images = decode(plan, result.latents, stages, ctx);
+    if (vae_bytes_ > kResidentBytes) vae_.reset();
+    CachingAllocator::cpu().trim();
+  }
+  stages.end();
+
+  const RunFacts facts = {.model = model_name_,
+                          .revision = repository_.revision(),
+                          .load = options_,
+                          .pipeline = "SanaPipeline",
+                          .scheduler = plan.scheduler->describe(),
+                          .complex_human_instruction = plan.instruction,
+                          .height = plan.size.height,
+                          .width = plan.size.width};
+  for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
+  result.height = plan.size.height;
+  result.width = plan.size.width;
+  result.seconds = stages.seconds();
+  result.peak_bytes = peak_resident_bytes();
+  return result;
+}
+
+}  // namespace swan::pipelines
