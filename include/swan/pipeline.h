@@ -15,7 +15,7 @@ namespace swan {
 
 /// How to open a repository.
 struct LoadOptions {
-  std::string variant;          ///< "fp16" picks model.fp16.safetensors; empty: the plain files
+  std::string variant = {};     ///< "fp16" picks model.fp16.safetensors; empty: the plain files
   std::string dtype = "auto";   ///< storage of the weights: auto (as stored), f32, bf16, f16. The CPU computes in f32
   std::string device = "auto";  ///< auto or cpu
 };
@@ -30,7 +30,7 @@ struct VaeTiling {
 
 /// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said.
 struct ImageRequest {
-  std::vector<std::string> prompt;                  ///< one or more, UTF-8
+  std::vector<std::string> prompt = {};             ///< one or more, UTF-8
   std::vector<std::string> negative_prompt = {""};  ///< one for all prompts, or as many as prompts
   std::optional<int64_t> height;                    ///< pixels; default: the model's own size
   std::optional<int64_t> width;                     ///< pixels; default: the model's own size

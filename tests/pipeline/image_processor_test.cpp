@@ -1,0 +1,68 @@
+#include "pipelines/image_processor.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "support/close.h"
+#include "swan/error.h"
+
+namespace swan::pipelines {
+namespace {
+
+Tensor ramp() {
+  std::vector<float> values(12);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 6.0F - 1.0F;
+  return Tensor::from(std::span<const float>(values), {1, 1, 3, 4});
+}
+
+// Expected values: diffusers' PixArtImageProcessor.resize_and_crop_tensor, torch 2.15.
+TEST(ResizeAndCrop, MatchesTheReference) {
+  const std::vector<float> wide = {-1.0F,        -0.88333333F, -0.75F,       -0.61666667F, -0.5F,
+                                   -0.33333331F, -0.21666667F, -0.08333334F, 0.04999998F,  0.16666663F};
+  EXPECT_TRUE(support::close(resize_and_crop(ramp(), {.height = 2, .width = 5}),
+                             Tensor::from(std::span<const float>(wide), {1, 1, 2, 5}), 1e-6));
+  const std::vector<float> tall = {-0.83333331F, -0.66666663F, -0.16666669F, 0.0F, 0.5F, 0.66666663F};
+  EXPECT_TRUE(support::close(resize_and_crop(ramp(), {.height = 3, .width = 2}),
+                             Tensor::from(std::span<const float>(tall), {1, 1, 3, 2}), 1e-6));
+}
+
+TEST(ResizeAndCrop, LeavesItsOwnSizeAlone) {
+  const Tensor x = ramp();
+  EXPECT_EQ(resize_and_crop(x, {.height = 3, .width = 4}).raw(), x.raw());
+}
+
+TEST(ResizeAndCrop, FillsEverySize) {
+  for (int64_t height = 1; height < 20; ++height)
+    for (int64_t width = 1; width < 20; ++width) {
+      const Tensor y = resize_and_crop(Tensor::full({1, 1, 7, 5}, 0.25F), {height, width});
+      ASSERT_EQ(y.shape(), (Shape{1, 1, height, width}));
+      for (int64_t i = 0; i < y.numel(); ++i) ASSERT_EQ(y.data<float>()[i], 0.25F);
+    }
+}
+
+TEST(ToImage, RoundsHalfToEvenAndClamps) {
+  // (x / 2 + 0.5) * 255 = 0.5, 1.5, 127.5 exactly, then beyond both ends.
+  const std::vector<float> x = {1.0F / 255 - 1, 3.0F / 255 - 1, 0.0F, -7.0F, 7.0F, 1.0F};
+  const Image image = to_image(Tensor::from(std::span<const float>(x), {1, 3, 1, 2}), 0);
+  // Planes to pixels: red holds x[0], x[1]; green x[2], x[3]; blue x[4], x[5].
+  EXPECT_EQ(image.rgb[1], 128);  // 127.5 to even
+  EXPECT_EQ(image.rgb[4], 0);
+  EXPECT_EQ(image.rgb[2], 255);
+  EXPECT_EQ(image.rgb[5], 255);
+  EXPECT_LE(image.rgb[0], 1);
+  EXPECT_GE(image.rgb[3], 1);
+}
+
+TEST(ToImage, TakesOnePictureOfABatch) {
+  Tensor x = Tensor::full({2, 3, 2, 2}, -1.0F);
+  for (int64_t i = 12; i < 24; ++i) x.data_mut<float>()[i] = 1.0F;
+  EXPECT_EQ(to_image(x, 0).rgb, std::vector<uint8_t>(12, 0));
+  EXPECT_EQ(to_image(x, 1).rgb, std::vector<uint8_t>(12, 255));
+  EXPECT_THROW((void)to_image(Tensor::full({1, 4, 2, 2}, 0.0F), 0), Error);
+}
+
+}  // namespace
+}  // namespace swan::pipelines
