@@ -14,6 +14,7 @@ using Kind = ValueHint::Kind;
 // "--output", "-o"
 std::vector<std::string> dashed(const OptionInfo& option) {
   std::vector<std::string> names;
+  names.reserve(option.short_names.size() + option.long_names.size());
   for (const std::string& name : option.short_names) names.push_back("-" + name);
   for (const std::string& name : option.long_names) names.push_back("--" + name);
   return names;
