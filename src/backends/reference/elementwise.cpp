@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -38,7 +39,8 @@ Tensor generate(const Shape& shape, const Fn& fn) {
 Tensor add(const Tensor& a, const Tensor& b) {
   const auto* pa = a.data<float>();
   const auto* pb = b.data<float>();
-  return generate(a.shape(), [&](int64_t i) { return static_cast<double>(pa[i]) + pb[i % b.numel()]; });
+  const int64_t period = std::max<int64_t>(b.numel(), 1);
+  return generate(a.shape(), [&](int64_t i) { return static_cast<double>(pa[i]) + pb[i % period]; });
 }
 
 Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y) {
