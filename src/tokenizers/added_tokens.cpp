@@ -17,7 +17,8 @@ bool touches_word(std::string_view text, size_t begin, size_t end) {
 
 }  // namespace
 
-AddedTokenFinder::Set::Set(std::vector<AddedToken> unsorted) : tokens(std::move(unsorted)) {
+AddedTokenFinder::Set::Set(std::vector<AddedToken> unsorted, bool strips)
+    : tokens(std::move(unsorted)), strips_spaces(strips) {
   std::sort(tokens.begin(), tokens.end(),
             [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
   for (const AddedToken& token : tokens) first_bytes[static_cast<uint8_t>(token.content.front())] = true;
@@ -39,6 +40,7 @@ const AddedToken* AddedTokenFinder::Set::longest_match(std::string_view text) co
 
 void AddedTokenFinder::Set::split(const Section& section, std::vector<Section>& sections) const {
   const std::string_view text = section.text;
+  const auto strips = [this](int32_t c) { return is_white_space(c) && (strips_spaces || c != ' '); };
   size_t done = 0;  // everything before is in `sections`
   const auto take_text = [&](size_t end) {
     if (end > done) sections.push_back({text.substr(done, end - done), -1, section.at_start && done == 0});
@@ -50,26 +52,27 @@ void AddedTokenFinder::Set::split(const Section& section, std::vector<Section>& 
       continue;
     }
     size_t begin = i, end = i + token->content.size();
-    i = end;
+    i = end;  // even with rstrip: whitespace that is itself a token ("\n") is then both stripped and found, as in the
+              // reference
     if (token->single_word && touches_word(text, begin, end)) continue;
     if (token->lstrip) {
-      for (size_t p = begin; p > done && is_white_space(previous_character(text, p));) begin = std::max(p, done);
+      for (size_t p = begin; p > done && strips(previous_character(text, p));) begin = std::max(p, done);
     }
     if (token->rstrip) {
-      for (size_t p = end; p < text.size() && is_white_space(next_character(text, p));) end = p;
+      for (size_t p = end; p < text.size() && strips(next_character(text, p));) end = p;
     }
     take_text(begin);
-    sections.push_back({text.substr(begin, end - begin), token->id, section.at_start && begin == 0});
-    done = i = end;
+    sections.push_back({{}, token->id, section.at_start && begin == 0});
+    done = end;
   }
   take_text(text.size());
 }
 
-AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens) {
+AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens, bool spaces_are_marks) {
   const auto middle = std::partition(tokens.begin(), tokens.end(), [](const AddedToken& t) { return !t.normalized; });
-  normalized_ = Set({std::make_move_iterator(middle), std::make_move_iterator(tokens.end())});
+  normalized_ = Set({std::make_move_iterator(middle), std::make_move_iterator(tokens.end())}, !spaces_are_marks);
   tokens.erase(middle, tokens.end());
-  raw_ = Set(std::move(tokens));
+  raw_ = Set(std::move(tokens), true);
 }
 
 std::vector<Section> AddedTokenFinder::split(std::string_view text) const {

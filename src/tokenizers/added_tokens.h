@@ -11,7 +11,7 @@ namespace swan::tokenizers {
 
 /// A stretch of a text that is one added token, or text for the model.
 struct Section {
-  std::string_view text;
+  std::string_view text;  ///< empty for a token
   int32_t id = -1;        ///< -1: text
   bool at_start = false;  ///< begins the whole text
 };
@@ -22,7 +22,8 @@ struct Section {
 class AddedTokenFinder {
  public:
   AddedTokenFinder() = default;
-  explicit AddedTokenFinder(std::vector<AddedToken> tokens);
+  /// @param spaces_are_marks  what is normalised has "▁" in place of spaces, which rstrip and lstrip then leave
+  AddedTokenFinder(std::vector<AddedToken> tokens, bool spaces_are_marks);
 
   /// @param text  valid UTF-8, which the sections refer to
   [[nodiscard]] std::vector<Section> split(std::string_view text) const;
@@ -33,7 +34,9 @@ class AddedTokenFinder {
     std::vector<AddedToken> tokens;
     std::array<bool, 256> first_bytes{};
 
-    explicit Set(std::vector<AddedToken> unsorted);
+    bool strips_spaces = true;
+
+    Set(std::vector<AddedToken> unsorted, bool strips);
     Set() = default;
     [[nodiscard]] const AddedToken* longest_match(std::string_view text) const;
     void split(const Section& section, std::vector<Section>& sections) const;

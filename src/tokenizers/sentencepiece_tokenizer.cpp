@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "core/error.h"
@@ -23,7 +24,7 @@ class SentencePieceTokenizer final : public Tokenizer {
         vocab_size_(vocab_size),
         prefix_ids_(std::move(definition.prefix_ids)),
         suffix_ids_(std::move(definition.suffix_ids)),
-        finder_(std::move(definition.added_tokens)),
+        finder_(std::move(definition.added_tokens), definition.vocabulary.type == ModelType::kBpe),
         segmenter_(std::move(definition.vocabulary), std::move(definition.path)) {}
 
   [[nodiscard]] std::vector<int32_t> encode(std::string_view text) const override {
@@ -57,7 +58,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   Segmenter segmenter_;
 };
 
-/// Every token by its text, while the definition is completed from the configuration.
+/// Every token by its text, while the definition is completed from the configuration. Refers to the definition's
+/// pieces.
 class TokenTable {
  public:
   explicit TokenTable(const TokenizerDefinition& definition) : path_(definition.path) {
@@ -72,20 +74,21 @@ class TokenTable {
     pieces_ = size_;
   }
 
-  [[nodiscard]] int32_t find(const std::string& text) const {
+  [[nodiscard]] int32_t find(std::string_view text) const {
+    if (const auto token = added_.find(std::string(text)); token != added_.end()) return token->second.id;
     const auto it = ids_.find(text);
     return it == ids_.end() ? -1 : it->second;
   }
 
   /// Adds a token, or replaces the flags of one that is known. @throws Error kCorruptFile when the ids contradict
   void add(const AddedToken& token, const std::string& source) {
-    const auto [it, is_new] = ids_.emplace(token.content, token.id);
-    if (it->second != token.id) {
+    const int32_t known = find(token.content);
+    if (known >= 0 && known != token.id) {
       fail(ErrorCode::kCorruptFile,
            "cannot load tokenizer: '{}' has the id {} in {}, but {} in {}; use files of one revision.", token.content,
-           token.id, source, it->second, path_);
+           token.id, source, known, path_);
     }
-    if (is_new && (token.id < pieces_ || !extra_ids_.emplace(token.id, true).second)) {
+    if (known < 0 && (token.id < pieces_ || !extra_ids_.insert(token.id).second)) {
       fail(ErrorCode::kCorruptFile,
            "cannot load tokenizer: the added token '{}' in {} has the id {}, which another token has; use files of one "
            "revision.",
@@ -109,9 +112,9 @@ class TokenTable {
 
  private:
   std::string path_;
-  std::unordered_map<std::string, int32_t> ids_;
+  std::unordered_map<std::string_view, int32_t> ids_;
   std::unordered_map<std::string, AddedToken> added_;
-  std::unordered_map<int32_t, bool> extra_ids_;
+  std::unordered_set<int32_t> extra_ids_;
   int64_t size_ = 0;
   int64_t pieces_ = 0;
 };

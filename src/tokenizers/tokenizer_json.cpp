@@ -71,6 +71,12 @@ void read_bpe(TokenizerJson& file, const json& model, TokenizerDefinition& defin
   const std::string& path = definition.path;
   Vocabulary& vocabulary = definition.vocabulary;
   vocabulary.type = ModelType::kBpe;
+  if (!file.has_vocab || !file.has_merges) {
+    fail(ErrorCode::kCorruptFile,
+         "cannot load tokenizer: {} has a BPE model without a list of merges or without a vocabulary; download it "
+         "again.",
+         path);
+  }
   if (file.vocab_is_list) {
     fail(ErrorCode::kCorruptFile, "cannot load tokenizer: model.vocab in {} is a list, but a BPE model has an object.",
          path);

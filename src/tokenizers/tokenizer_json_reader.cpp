@@ -1,6 +1,6 @@
 #include "tokenizers/tokenizer_json_reader.h"
 
-#include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "tokenizers/definition.h"
@@ -140,7 +140,8 @@ class Handler : public nlohmann::json_sax<json> {
       table_ = model_key_ == "vocab" ? Table::kVocab : Table::kMerges;
       if (table_ == Table::kMerges && !empty.is_array()) malformed_table();
       if (table_ == Table::kVocab) result_.vocab_is_list = empty.is_array();
-      if (!seen_tables_.insert(model_key_).second) corrupt(fmt::format("model.{} occurs twice", model_key_));
+      bool& seen = table_ == Table::kVocab ? result_.has_vocab : result_.has_merges;
+      if (std::exchange(seen, true)) corrupt(fmt::format("model.{} occurs twice", model_key_));
       return true;
     }
     open_.push_back(insert(std::move(empty)));
@@ -163,7 +164,6 @@ class Handler : public nlohmann::json_sax<json> {
   TokenizerJson result_;
   std::vector<json*> open_;  // containers being filled, outermost first
   std::string key_, root_key_, model_key_;
-  std::set<std::string> seen_tables_;
   Table table_ = Table::kNone;
   int depth_ = 0;
   int item_size_ = 0;

@@ -19,6 +19,7 @@ struct TokenizerJson {
   };
   nlohmann::json rest;         ///< without model.vocab and model.merges
   bool vocab_is_list = false;  ///< [[text, score], ...] as unigram models have it, not {text: id, ...}
+  bool has_vocab = false, has_merges = false;
   std::vector<Entry> vocab;
   std::vector<std::pair<std::string, std::string>> merges;
 };
