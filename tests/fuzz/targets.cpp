@@ -1,0 +1,158 @@
+#include "fuzz/targets.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "io/config.h"
+#include "io/json.h"
+#include "io/repository.h"
+#include "io/safetensors.h"
+#include "io/weights.h"
+#include "swan/error.h"
+#include "swan/pipeline.h"
+
+namespace swan::fuzz {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A file in memory that can be opened by path: nothing waits for a disk.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view bytes) : fd_(::memfd_create("fuzz", MFD_CLOEXEC)) {
+    if (fd_ < 0 || ::write(fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+      throw std::runtime_error("cannot make a file in memory");
+  }
+  ~MemoryFile() { ::close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  int fd_;
+};
+
+// True when the action succeeds, false for an Error that says something.
+template <typename Action>
+bool accepts(const Action& action) {
+  try {
+    action();
+    return true;
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).empty()) throw std::runtime_error("an error without a message");
+    if (error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kOutOfMemory)
+      throw std::runtime_error(error.what());
+    return false;
+  }
+}
+
+// Reads every byte, so that a view beyond the mapping is noticed. The sum keeps the reads from being optimised away.
+void touch(const Tensor& tensor) {
+  if (!tensor.defined()) throw std::runtime_error("an undefined tensor came from a file");
+  static volatile unsigned sum = 0;
+  const auto* bytes = static_cast<const unsigned char*>(tensor.raw());
+  for (size_t i = 0; i < tensor.nbytes(); ++i) sum = sum + bytes[i];
+}
+
+// Removed first: truncating a file that exists makes some file systems write at once.
+void replace(const std::string& path, std::string_view bytes) {
+  fs::remove(path);
+  std::ofstream out(path, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!out.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+template <typename T>
+void read_key(const io::Config& config, const std::string& key) {
+  (void)accepts([&] { (void)config.require<T>(key); });
+  (void)accepts([&] { (void)config.get_per_block<T>(key, 6, T{}); });
+}
+
+}  // namespace
+
+std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+bool read_as_safetensors(std::string_view bytes) {
+  const MemoryFile memory(bytes);
+  return accepts([&] {
+    const auto file = io::SafetensorsFile::open(memory.path());
+    for (const auto& [name, entry] : file->entries()) {
+      const bool read = accepts([&, &tensor_name = name] { touch(file->tensor(tensor_name)); });
+      if (read != entry.unsupported_dtype.empty()) throw std::runtime_error("a checked tensor cannot be read");
+    }
+  });
+}
+
+bool read_as_config(std::string_view bytes) {
+  return accepts([&] {
+    const io::Config config(io::parse_json(bytes, "config.json"), "config.json");
+    (void)accepts([&] { (void)config.class_name(); });
+    (void)config.unknown_keys({});
+    for (const auto& [key, value] : config.json().items()) {
+      read_key<bool>(config, key);
+      read_key<int64_t>(config, key);
+      read_key<double>(config, key);
+      read_key<std::string>(config, key);
+      read_key<std::vector<int64_t>>(config, key);
+      (void)accepts([&, &name = key] { (void)config.get_in(name, 1, 1, 1000); });
+      (void)accepts([&, &name = key] { (void)config.get_list_in(name, {}, 1, 1000, 6); });
+      (void)accepts([&, &name = key] { (void)config.require<std::vector<std::vector<int64_t>>>(name); });
+      (void)accepts([&, &name = key] { (void)config.object(name); });
+    }
+  });
+}
+
+RepositoryTarget::RepositoryTarget(std::string folder, const std::string& corpus) : folder_(std::move(folder)) {
+  for (const char* name : {"transformer", "vae", "text_encoder", "tokenizer", "scheduler"})
+    fs::create_directories(folder_ + "/" + name);
+  replace(folder_ + "/scheduler/scheduler_config.json", slurp(corpus + "/config/scheduler.json"));
+  replace(folder_ + "/tokenizer/tokenizer.json", "{}");
+  for (const std::string name : {"transformer", "vae", "text_encoder"}) {
+    replace(folder_ + "/" + name + "/config.json", slurp(corpus + "/config/" + name + ".json"));
+    for (const char* shard : {"mixed", "small_types"})
+      replace(folder_ + "/" + name + "/" + shard + ".safetensors",
+              slurp(corpus + "/safetensors/" + shard + ".safetensors"));
+    const std::string stem = name == "text_encoder" ? "model" : "diffusion_pytorch_model";
+    replace(folder_ + "/" + name + "/" + stem + ".safetensors.index.json",
+            slurp(corpus + "/index/model.safetensors.index.json"));
+  }
+}
+
+bool RepositoryTarget::read_with_model_index(std::string_view bytes) {
+  replace(folder_ + "/model_index.json", bytes);
+  return accepts([&] {
+    const io::Repository repository = io::Repository::open(folder_);
+    for (const io::Component& component : repository.components()) {
+      if (fs::path(component.directory).parent_path() != fs::path(folder_))
+        throw std::runtime_error("a component is outside the repository: " + component.directory);
+      (void)accepts([&] { (void)repository.file(component.name, "config.json"); });
+    }
+    (void)inspect_model(folder_);
+  });
+}
+
+bool RepositoryTarget::read_with_weight_index(std::string_view bytes) {
+  const std::string folder = folder_ + "/text_encoder";
+  replace(folder + "/model.safetensors.index.json", bytes);
+  return accepts([&] {
+    const auto weights = io::Weights::open(folder, "model", "");
+    for (const std::string& file : weights->files())
+      if (fs::path(file).parent_path() != fs::path(folder)) throw std::runtime_error("a shard is elsewhere: " + file);
+    (void)accepts([&] { (void)weights->take("a.weight", {3, 4}); });
+    (void)accepts([&] { weights->finish(); });
+  });
+}
+
+}  // namespace swan::fuzz

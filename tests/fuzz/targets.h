@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace swan::fuzz {
+
+/// Each treats the bytes as a file of its kind and uses what it finds in every way that the library does. Returns true
+/// when the file was accepted, false when it gave an Error; anything else that comes out is a defect.
+bool read_as_safetensors(std::string_view bytes);
+bool read_as_config(std::string_view bytes);
+
+/// A whole small repository in a folder, of which one file is replaced.
+class RepositoryTarget {
+ public:
+  /// @param folder  empty, and the caller's to remove;  @param corpus  tests/fuzz/corpus
+  RepositoryTarget(std::string folder, const std::string& corpus);
+  bool read_with_model_index(std::string_view bytes);
+  bool read_with_weight_index(std::string_view bytes);
+
+ private:
+  std::string folder_;
+};
+
+/// A file's bytes. @throws std::runtime_error
+[[nodiscard]] std::string slurp(const std::string& path);
+
+}  // namespace swan::fuzz
