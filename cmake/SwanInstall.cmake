@@ -1,7 +1,3 @@
-if(NOT TARGET swan)
-  return()
-endif()
-
 # What `cmake --install` places, and the package that find_package(swan) finds. The layout is relocatable: the library
 # finds the embedded model, and the program the library, relative to themselves.
 include(CMakePackageConfigHelpers)

@@ -2,6 +2,10 @@
 add_library(swan_flags INTERFACE)
 target_compile_options(swan_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
                                             $<$<BOOL:${SWAN_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # False where a literal and a std::string are joined: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105329
+  target_compile_options(swan_flags INTERFACE -Wno-restrict)
+endif()
 if(SWAN_SANITIZE)
   target_compile_options(swan_flags INTERFACE -fsanitize=${SWAN_SANITIZE} -fno-omit-frame-pointer
                                               -fno-sanitize-recover=all)
