@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "models/autoencoder_dc_blocks.h"
+#include "models/banding.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 
@@ -179,9 +180,13 @@ class DCDecoder : public nn::Module {
     Tensor x = tap(ctx, conv_in_.forward(latents, ctx), "conv_in");
     if (in_repeats_ > 0) x = ops::add(x, ops::repeat_channels(latents, in_repeats_, ctx), ctx);
     for (auto stage = up_blocks_.rbegin(); stage != up_blocks_.rend(); ++stage) x = stage->forward(x, ctx);
-    x = norm_out_.forward(x, ctx, {}, conv_act_);
-    x = conv_out_ ? conv_out_->forward(x, ctx) : up_out_->forward(x, ctx);
-    return ops::nhwc_to_nchw(x, ctx);
+    const auto to_pixels = [&](const Tensor& rows) {
+      const Tensor normed = norm_out_.forward(rows, ctx, {}, conv_act_);
+      return conv_out_ ? conv_out_->forward(normed, ctx) : up_out_->forward(normed, ctx);
+    };
+    const Band band = {
+        .halo = 1, .scale = conv_out_ ? 1 : 2, .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
+    return ops::nhwc_to_nchw(banded(x, band, to_pixels, ctx), ctx);
   }
 
  private:
@@ -252,7 +257,7 @@ Tensor AutoencoderDC::encode(const Tensor& x, Context& ctx) const {
 }
 
 int64_t AutoencoderDC::decode_working_set(int64_t batch, int64_t height, int64_t width) const {
-  // The finest stage that has blocks is the largest: about four activations live in it at once.
+  // The finest stage that has blocks is the largest; a block's input and output live there at once, the rest in bands.
   const AutoencoderDCHalf& half = config_.decoder;
   int64_t largest = 0;
   for (size_t i = 0; i < half.block_out_channels.size(); ++i) {
@@ -260,7 +265,7 @@ int64_t AutoencoderDC::decode_working_set(int64_t batch, int64_t height, int64_t
     const int64_t scale = config_.spatial_compression_ratio() >> i;
     largest = std::max(largest, height * scale * width * scale * half.block_out_channels[i]);
   }
-  return batch * largest * 4 * static_cast<int64_t>(sizeof(float));
+  return batch * largest * 2 * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace swan::models

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "models/banding.h"
 #include "ops/attention.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
@@ -54,8 +55,12 @@ class ResBlock : public DCBlock {
         norm_(make_norm(o.norm_type, s / "norm", o.channels, conv2_)) {}
 
   [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const override {
-    const Tensor hidden = conv2_.forward(conv1_.forward(x, ctx, act_), ctx);
-    return tap(ctx, norm_and_add(norm_, hidden, x, ctx));
+    const Band band = {.halo = 2, .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
+    const auto block = [&](const Tensor& rows) {
+      const Tensor hidden = conv2_.forward(conv1_.forward(rows, ctx, act_), ctx);
+      return norm_and_add(norm_, hidden, rows, ctx);
+    };
+    return tap(ctx, banded(x, band, block, ctx));
   }
 
  private:
@@ -171,10 +176,17 @@ DCUpBlock2d::DCUpBlock2d(const nn::Scope& s, int64_t in, int64_t out, const Opti
       conv_(s / "conv", in, options.pixel_shuffle ? out * 4 : out, 3, {.padding = 1}) {}
 
 Tensor DCUpBlock2d::forward(const Tensor& hidden, Context& ctx) const {
+  const Band band = {
+      .halo = 1, .scale = 2, .row_bytes = hidden.dim(2) * hidden.dim(3) * 4 * static_cast<int64_t>(sizeof(float))};
+  return tap(ctx, banded(
+                      hidden, band, [&](const Tensor& rows) { return upsample(rows, ctx); }, ctx));
+}
+
+Tensor DCUpBlock2d::upsample(const Tensor& hidden, Context& ctx) const {
   Tensor x = options_.pixel_shuffle ? ops::pixel_shuffle(conv_.forward(hidden, ctx), 2, ctx)
                                     : conv_.forward(ops::upsample_nearest(hidden, 2, ctx), ctx);
   if (options_.shortcut) x = ops::add(x, ops::pixel_shuffle(ops::repeat_channels(hidden, repeats_, ctx), 2, ctx), ctx);
-  return tap(ctx, x);
+  return x;
 }
 
 }  // namespace swan::models

@@ -60,6 +60,8 @@ class DCUpBlock2d : public DCBlock {
   [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const override;
 
  private:
+  [[nodiscard]] Tensor upsample(const Tensor& hidden, Context& ctx) const;
+
   Options options_;
   int64_t repeats_;
   nn::Conv2d conv_;
