@@ -1,0 +1,147 @@
+"""The Python reference's side of the benchmark: diffusers and torch on the CPU, f32, on the same weights.
+
+Prints one JSON line for each part, in the form of swan_bench. Run by run.py; needs torch, diffusers and transformers.
+"""
+
+import argparse
+import json
+import sys
+import time
+
+
+def peak_bytes():
+    """The largest resident set of this process so far."""
+    with open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def report(name, seconds):
+    """Prints the part's JSON line."""
+    print(json.dumps({"name": name, "seconds": seconds, "peak_bytes": peak_bytes()}), flush=True)
+
+
+def timed(runs, fn):
+    """Seconds of each of `runs` calls."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        fn()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def load_pipeline(model):
+    """SanaPipeline in f32."""
+    import torch
+    from diffusers import SanaPipeline
+
+    pipeline = SanaPipeline.from_pretrained(model, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def arguments(prompt, steps):
+    """What `swan image` does by default with the embedded model."""
+    return {
+        "prompt": prompt,
+        "num_inference_steps": steps,
+        "guidance_scale": 4.5,
+        "height": 256,
+        "width": 256,
+        "complex_human_instruction": None,
+        "use_resolution_binning": False,
+    }
+
+
+def image(model, output, prompt, steps):
+    """One picture from a cold start, as a script would make it."""
+    import torch
+
+    pipeline = load_pipeline(model)
+    picture = pipeline(**arguments(prompt, steps), generator=torch.Generator().manual_seed(1)).images[0]
+    picture.save(output)
+
+
+def steps(model, runs, count):
+    """Seconds between consecutive steps of warm runs."""
+    import torch
+
+    pipeline = load_pipeline(model)
+    seconds = []
+    for run in range(runs + 1):
+        marks = []
+
+        def mark(_pipeline, _step, _timestep, tensors, marks=marks):
+            marks.append(time.perf_counter())
+            return tensors
+
+        pipeline(
+            **arguments("three strawberries on a blue background", count),
+            generator=torch.Generator().manual_seed(1),
+            callback_on_step_end=mark,
+        )
+        if run > 0:
+            seconds += [b - a for a, b in zip(marks, marks[1:])]
+    report("denoising step", seconds)
+
+
+def forward(model, runs, size):
+    """The transformer alone: one sample, 300 text tokens."""
+    import torch
+    from diffusers import SanaTransformer2DModel
+
+    transformer = SanaTransformer2DModel.from_pretrained(model, subfolder="transformer", torch_dtype=torch.float32)
+    config = transformer.config
+    inputs = {
+        "hidden_states": torch.randn(1, config.in_channels, size // 32, size // 32),
+        "encoder_hidden_states": torch.randn(1, 300, config.caption_channels),
+        "encoder_attention_mask": torch.ones(1, 300, dtype=torch.int64),
+        "timestep": torch.tensor([500.0]),
+    }
+    with torch.inference_mode():
+        transformer(**inputs)
+        report("transformer forward", timed(runs, lambda: transformer(**inputs)))
+
+
+def decode(model, runs, size):
+    """The decoder alone, whole."""
+    import torch
+    from diffusers import AutoencoderDC
+
+    vae = AutoencoderDC.from_pretrained(model, subfolder="vae", torch_dtype=torch.float32)
+    z = torch.randn(1, vae.config.latent_channels, size // 32, size // 32)
+    with torch.inference_mode():
+        report("decode", timed(runs, lambda: vae.decode(z)))
+
+
+def main():
+    """Runs the parts named on the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="+", choices=["image", "steps", "forward", "decode"])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--output", default="reference.png")
+    args = parser.parse_args()
+    if args.threads:
+        import torch
+
+        torch.set_num_threads(args.threads)
+    for part in args.parts:
+        if part == "image":
+            image(args.model, args.output, "three strawberries on a blue background", args.steps)
+        elif part == "steps":
+            steps(args.model, args.runs, args.steps)
+        elif part == "forward":
+            forward(args.model, args.runs, args.size)
+        else:
+            decode(args.model, args.runs, args.size)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
