@@ -108,8 +108,9 @@ class SWAN_API Tensor {
   [[nodiscard]] Tensor slice(int64_t begin, int64_t end) const;
   /// A copy with storage of its own.
   [[nodiscard]] Tensor clone() const;
-  /// The values in another dtype, rounded to nearest even. What is too large becomes infinity, but in f8_e4m3, which has
-  /// none, the largest finite value, and in integers the nearest they hold. The same tensor when the dtype is its own.
+  /// The values in another dtype, rounded to nearest even. What is too large becomes infinity, but in f8_e4m3, which
+  /// has none, the largest finite value, and in integers the nearest they hold. The same tensor when the dtype is its
+  /// own.
   [[nodiscard]] Tensor to(DType dtype) const;
 
  private:

@@ -13,13 +13,14 @@ namespace swan {
 namespace {
 
 // A small IEEE-like format: E exponent bits, M mantissa bits, usual bias. `kHasInf` formats reserve the top exponent
-// for infinity and NaN; e4m3 ("fn") has only the all-ones pattern as NaN.
+// for infinity and NaN; e4m3 ("fn") has only the all-ones pattern as NaN, and what is too large becomes its largest
+// finite value. NaN is encoded as torch does: quiet in f16, all ones in the f8 formats.
 template <int E, int M, bool kHasInf>
 struct SmallFloat {
   static constexpr int kBias = (1 << (E - 1)) - 1;
   static constexpr uint32_t kSign = 1U << (E + M);
   static constexpr uint32_t kTop = ((1U << E) - 1) << M;  // exponent all ones
-  static constexpr uint32_t kNan = kHasInf ? kTop | (1U << (M - 1)) : kTop | ((1U << M) - 1);
+  static constexpr uint32_t kNan = E + M > 7 ? kTop | (1U << (M - 1)) : kTop | ((1U << M) - 1);
 
   static float decode(uint32_t bits) noexcept {
     const uint32_t exponent = (bits & kTop) >> M;
@@ -36,7 +37,7 @@ struct SmallFloat {
     const uint32_t sign = (bits >> 31) << (E + M);
     const uint32_t magnitude = bits & 0x7fffffffU;
     if (magnitude > 0x7f800000U) return sign | kNan;
-    constexpr uint32_t kOverflow = kHasInf ? kTop : kNan;
+    constexpr uint32_t kOverflow = kHasInf ? kTop : kNan - 1;
     if (magnitude == 0x7f800000U) return sign | kOverflow;
     const int exponent = static_cast<int>(magnitude >> 23) - 127;
     // Significand with its hidden bit, and by how far it must shift to leave M fraction bits.

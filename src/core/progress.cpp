@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 
 namespace swan {
 
@@ -54,7 +55,7 @@ void ProgressPrinter::update(const std::string& stage, int done, int total) {
   if (terminal_) {
     constexpr int kWidth = 24;
     if (total > 0) {
-      const int filled = done * kWidth / total;
+      const int filled = static_cast<int>(int64_t{kWidth} * std::clamp(done, 0, total) / total);
       text = fmt::format("[{:#<{}}{:.<{}}] {}", "", filled, "", kWidth - filled, text);
     }
     fmt::print(out_, "\r\x1b[2K{}", text);

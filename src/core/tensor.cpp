@@ -77,17 +77,12 @@ void Tensor::drop_pages() const noexcept {
 
 Tensor Tensor::reshape(std::initializer_list<int64_t> dims) const {
   std::vector<int64_t> resolved(dims);
-  int64_t known = 1;
-  int64_t* unknown = nullptr;
-  for (int64_t& d : resolved) {
-    if (d == -1 && unknown == nullptr) {
-      unknown = &d;
-    } else {
-      known *= d;
-    }
-  }
-  if (unknown != nullptr) {
-    if (known <= 0 || shape_.numel() % known != 0)
+  const auto unknown = std::find(resolved.begin(), resolved.end(), -1);
+  if (unknown != resolved.end()) {
+    *unknown = 1;
+    const int64_t known = Shape(std::span<const int64_t>(resolved)).numel();  // checks the others
+    *unknown = -1;
+    if (known == 0 || shape_.numel() % known != 0)
       fail(ErrorCode::kShapeMismatch, "a tensor of shape {} cannot be reshaped to [{}].", shape_,
            fmt::join(resolved, ", "));
     *unknown = shape_.numel() / known;
