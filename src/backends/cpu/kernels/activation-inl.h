@@ -15,12 +15,12 @@ HWY_BEFORE_NAMESPACE();
 namespace swan::backends::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// NaN passes through each of these, as it does in torch. Highway's Exp is only defined up to 104: at 88 the sigmoid is
-// 1e-38 already, and stays there.
+// NaN passes through each of these, as it does in torch. Highway's Exp is only defined up to 104, where
+// it is infinite and the sigmoid zero.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid(D d, V x) {
   const V one = hn::Set(d, 1.0F);
-  return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 88.0F)))));
+  return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 104.0F)))));
 }
 
 template <class D, class V = hn::Vec<D>>

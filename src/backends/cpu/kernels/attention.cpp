@@ -33,7 +33,8 @@ HWY_INLINE V Tanh(D d, V x) {
   p = hn::MulAdd(p, s, hn::Set(d, 2.0F / 15.0F));
   p = hn::MulAdd(p, s, hn::Set(d, -1.0F / 3.0F));
   const V small = hn::MulAdd(hn::Mul(p, s), magnitude, magnitude);
-  return hn::CopySign(hn::IfThenElse(hn::Lt(magnitude, hn::Set(d, 0.18F)), small, large), x);
+  const V y = hn::CopySign(hn::IfThenElse(hn::Lt(magnitude, hn::Set(d, 0.18F)), small, large), x);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);  // Highway's Exp turns NaN into a number
 }
 
 template <class V>
