@@ -12,8 +12,8 @@ void set_num_threads(int threads);
 [[nodiscard]] int num_threads() noexcept;
 
 /// Calls fn(i) for every i in [0, tasks), on several threads. How work is cut into tasks must follow from shapes alone,
-/// never from the number of threads: then results do not depend on it either. Inside a parallel region it runs serially.
-/// The first exception is rethrown on the calling thread; the remaining tasks still run.
+/// never from the number of threads: then results do not depend on it either. Inside a parallel region it runs
+/// serially. The first exception is rethrown on the calling thread; the remaining tasks still run.
 template <typename Fn>
 void parallel_for(int64_t tasks, const Fn& fn) {
   std::exception_ptr error;
