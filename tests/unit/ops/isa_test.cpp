@@ -1,4 +1,4 @@
-// SWAN_CPU_ISA chooses the instruction set. CTest runs the whole suite once for each level (CMakeLists.txt).
+// SWAN_CPU_ISA chooses the instruction set. CTest runs the whole suite at each level (CMakeLists.txt).
 #include <cstdlib>
 #include <string>
 
