@@ -28,6 +28,8 @@ class SWAN_API ProgressPrinter {
   [[nodiscard]] static bool is_terminal(std::FILE* out) noexcept;
 
  private:
+  void put(const std::string& text);
+
   std::FILE* out_;
   bool terminal_;
   std::string stage_;

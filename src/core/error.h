@@ -2,15 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
 #include "swan/error.h"
 #include "swan/tensor.h"
 
 namespace swan {
 
+/// The text with every byte that is not part of well-formed UTF-8 replaced by '?': messages quote files and names from
+/// outside, and are printed and put into JSON.
+[[nodiscard]] std::string printable_utf8(std::string text);
+
 /// Throws Error with a formatted message. See STYLE.md, section 5, for what a message says.
 template <typename... Args>
 [[noreturn]] void fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(code, fmt::format(format, std::forward<Args>(args)...));
+  throw Error(code, printable_utf8(fmt::format(format, std::forward<Args>(args)...)));
 }
 
 /// @throws Error kShapeMismatch naming both shapes, the operation and the operand, when they differ

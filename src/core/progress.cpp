@@ -37,6 +37,12 @@ bool ProgressPrinter::is_terminal(std::FILE* out) noexcept { return isatty(filen
 
 ProgressPrinter::~ProgressPrinter() { finish(); }
 
+// A reader that has gone away must not end the run, so failures are not looked at.
+void ProgressPrinter::put(const std::string& text) {
+  std::fputs(text.c_str(), out_);
+  std::fflush(out_);
+}
+
 void ProgressPrinter::update(const std::string& stage, int done, int total) {
   if (stage != stage_) {
     finish();
@@ -58,18 +64,17 @@ void ProgressPrinter::update(const std::string& stage, int done, int total) {
       const int filled = static_cast<int>(int64_t{kWidth} * std::clamp(done, 0, total) / total);
       text = fmt::format("[{:#<{}}{:.<{}}] {}", "", filled, "", kWidth - filled, text);
     }
-    fmt::print(out_, "\r\x1b[2K{}", text);
+    put("\r\x1b[2K" + text);
     open_ = true;
     if (complete) finish();
   } else if (printed_ < 0 || complete || done * 10 / std::max(total, 1) > printed_ * 10 / std::max(total, 1)) {
-    if (done != printed_) fmt::print(out_, "{}\n", text);
+    if (done != printed_) put(text + "\n");
     printed_ = done;
   }
-  std::fflush(out_);
 }
 
 void ProgressPrinter::finish() {
-  if (open_) fmt::print(out_, "\n");
+  if (open_) put("\n");
   open_ = false;
 }
 

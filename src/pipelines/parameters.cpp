@@ -23,7 +23,8 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
   // The whole request, so that the batch can be repeated; `index` says which of its pictures this is.
   j["prompt"] = r.prompt;
   j["negative_prompt"] = r.negative_prompt;
-  j["seed"] = r.seed;
+  j["seed"] = r.seed.size() == 1 ? r.seed[0] : r.seed.at(static_cast<size_t>(index));
+  j["seeds"] = r.seed;
   j["index"] = index;
   j["index_prompt"] = r.prompt.at(prompt_index);
   j["num_images_per_prompt"] = r.num_images_per_prompt;
@@ -31,8 +32,9 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
   j["width"] = facts.width;
   j["num_inference_steps"] = r.num_inference_steps;
   j["guidance_scale"] = r.guidance_scale;
-  j["scheduler"] = r.scheduler;
-  j["scheduler_config"] = facts.scheduler;
+  j["scheduler"] = facts.scheduler;
+  j["scheduler_override"] = r.scheduler;
+  j["scheduler_config"] = facts.scheduler_config;
   j["max_sequence_length"] = r.max_sequence_length;
   j["complex_human_instruction"] = facts.complex_human_instruction;
   j["use_resolution_binning"] = r.use_resolution_binning;
@@ -70,10 +72,10 @@ RepeatableRequest request_from_parameters(const std::string& json) {
   r.prompt = c.require<std::vector<std::string>>("prompt");
   r.negative_prompt = c.get<std::vector<std::string>>("negative_prompt", {""});
   r.seed.clear();
-  const nlohmann::json& seeds = c.json().contains("seed") ? c.json().at("seed") : nlohmann::json();
-  if (!seeds.is_array() || seeds.empty()) c.wrong("seed", "a list of seeds is needed");
+  const nlohmann::json& seeds = c.json().contains("seeds") ? c.json().at("seeds") : nlohmann::json();
+  if (!seeds.is_array() || seeds.empty()) c.wrong("seeds", "a list of seeds is needed");
   for (const auto& seed : seeds) {
-    if (!seed.is_number_unsigned()) c.wrong("seed", "seeds are whole numbers from 0");
+    if (!seed.is_number_unsigned()) c.wrong("seeds", "seeds are whole numbers from 0");
     r.seed.push_back(seed.get<uint64_t>());
   }
   r.height = c.require_in("height", 1, 1 << 20);
@@ -81,7 +83,7 @@ RepeatableRequest request_from_parameters(const std::string& json) {
   r.num_inference_steps = pipelines::small_int(c, "num_inference_steps", r.num_inference_steps);
   r.guidance_scale = c.get<double>("guidance_scale", r.guidance_scale);
   r.num_images_per_prompt = pipelines::small_int(c, "num_images_per_prompt", 1);
-  r.scheduler = c.get<std::string>("scheduler", "");
+  r.scheduler = c.get<std::string>("scheduler_override", "");
   r.max_sequence_length = pipelines::small_int(c, "max_sequence_length", r.max_sequence_length);
   r.complex_human_instruction = c.get<std::vector<std::string>>("complex_human_instruction", {});
   r.use_resolution_binning = c.get<bool>("use_resolution_binning", true);

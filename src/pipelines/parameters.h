@@ -11,8 +11,9 @@ struct RunFacts {
   std::string model;     ///< the repository's path, or kEmbeddedModel
   std::string revision;  ///< of a hub's cache; may be empty
   LoadOptions load;
-  std::string pipeline;  ///< "SanaPipeline"
-  nlohmann::json scheduler;
+  std::string pipeline;                                ///< "SanaPipeline"
+  std::string scheduler;                               ///< the name of the solver in force
+  nlohmann::json scheduler_config;                     ///< and its options
   std::vector<std::string> complex_human_instruction;  ///< as used
   int64_t height = 0, width = 0;                       ///< as delivered
 };

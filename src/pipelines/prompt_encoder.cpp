@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "io/config.h"
 #include "tokenizers/prompt_cleaning.h"
 
@@ -27,6 +28,7 @@ const models::Gemma2Model& PromptEncoder::model() {
         io::Weights::open(component.directory, component.weight_stem(), repository_.variant_for(component, variant_));
     model_ = std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, storage_));
     weights->finish();
+    log(LogLevel::kDebug, "text_encoder: {}", weights->description());
   }
   return *model_;
 }

@@ -9,6 +9,7 @@
 #include "core/allocator.h"
 #include "core/error.h"
 #include "core/generator.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "cpu/kernels.h"
 #include "io/config.h"
@@ -206,7 +207,7 @@ PromptEmbeds SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) const {
   const int64_t length = plan.request.max_sequence_length, copies = plan.request.num_images_per_prompt;
   const auto encode = [&](const std::vector<std::string>& prompts, const std::vector<std::string>& instruction) {
     const PromptEmbeds text = encoder.encode(prompts, instruction, length, ctx);
-    check_finite(text.embeds, "the text encoder's output", ctx);
+    check_finite(text.embeds, "encoding the prompt (text_encoder)", ctx);
     return PromptEmbeds{repeat_rows(text.embeds, copies, ctx), tile_mask(text.attention_mask, copies)};
   };
   PromptEmbeds text = encode(plan.request.prompt, plan.instruction);
@@ -222,6 +223,7 @@ void SanaPipeline::load_transformer() {
   transformer_ = std::make_unique<models::SanaTransformer2DModel>(transformer_config_, nn::Scope(weights, storage_));
   weights->finish();
   transformer_bytes_ = weights->bytes();
+  log(LogLevel::kDebug, "transformer: {}", weights->description());
 }
 
 void SanaPipeline::load_vae() {
@@ -233,6 +235,7 @@ void SanaPipeline::load_vae() {
       std::make_unique<models::AutoencoderDC>(vae_config_, weights, storage_, models::AutoencoderDC::Halves::kDecoder);
   weights->finish();
   vae_bytes_ = weights->bytes();
+  log(LogLevel::kDebug, "vae: {}", weights->description());
 }
 
 // 3. to 5. Timesteps, latents, and the loop
@@ -255,7 +258,7 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeds& text, Stages&
     const std::array twice = {latents, latents};
     const Tensor input = plan.guided() ? ops::concat_rows(twice, ctx) : latents;
     Tensor noise_pred = transformer_->forward(input, condition, ctx);  // [rows, out_channels, h, w]
-    check_finite(noise_pred, fmt::format("the transformer's prediction at step {} of {}", i + 1, steps), ctx);
+    check_finite(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps), ctx);
 
     if (plan.guided()) {
       const Tensor uncond = noise_pred.slice(0, plan.batch), cond = noise_pred.slice(plan.batch, rows);
@@ -275,7 +278,7 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeds& text, Stages&
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     stages.step();
   }
-  check_finite(latents, "the latents after the last step", ctx);
+  check_finite(latents, "the last denoising step (scheduler)", ctx);
   return latents;
 }
 
@@ -308,7 +311,7 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
     Tensor z = latents.slice(b, b + 1).clone();
     for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
     Tensor decoded = vae_->decode(z, ctx);
-    check_finite(decoded, fmt::format("the decoder's output for picture {} of {}", b + 1, plan.batch), ctx);
+    check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
     images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
     stages.step();
   }
@@ -345,7 +348,8 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
                           .revision = repository_.revision(),
                           .load = options_,
                           .pipeline = "SanaPipeline",
-                          .scheduler = plan.scheduler->describe(),
+                          .scheduler = plan.scheduler->name(),
+                          .scheduler_config = plan.scheduler->describe(),
                           .complex_human_instruction = plan.instruction,
                           .height = plan.size.height,
                           .width = plan.size.width};

@@ -31,7 +31,7 @@ class Stages {
 };
 
 /// @param x      f32
-/// @param where  what was computed, for the message: "the transformer's prediction at step 3 of 20"
+/// @param where  the stage, for the message: "denoising step 3 of 20 (transformer)"
 /// @throws Error kNumerical naming it, how many values are bad, and the remedy, when x holds NaN or infinity
 void check_finite(const Tensor& x, const std::string& where, Context& ctx);
 

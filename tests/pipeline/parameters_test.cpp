@@ -27,7 +27,8 @@ std::string text_of(const ImageRequest& r, int64_t index) {
                                      .revision = "",
                                      .load = {.variant = "fp16", .dtype = "bf16"},
                                      .pipeline = "SanaPipeline",
-                                     .scheduler = {{"name", "flow-euler"}},
+                                     .scheduler = "flow-euler",
+                                     .scheduler_config = {{"shift", 3.0}},
                                      .complex_human_instruction = {"a", "b "},
                                      .height = 320,
                                      .width = 640};
@@ -85,9 +86,9 @@ TEST(Parameters, RefuseWhatSwanDidNotWrite) {
   EXPECT_TRUE(refused("{\"software\": \"other\"}"));
   for (const auto& [key, value] :
        std::initializer_list<std::pair<const char*, nlohmann::json>>{{"prompt", 3},
-                                                                     {"seed", "1"},
-                                                                     {"seed", nlohmann::json::array()},
-                                                                     {"seed", {-1}},
+                                                                     {"seeds", "1"},
+                                                                     {"seeds", nlohmann::json::array()},
+                                                                     {"seeds", {-1}},
                                                                      {"height", -5},
                                                                      {"width", "wide"},
                                                                      {"num_inference_steps", 1e9},

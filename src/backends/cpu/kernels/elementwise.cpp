@@ -138,14 +138,17 @@ void WidenBf16(const uint16_t* bits, float* y, int64_t n) {
   for (; i < n; ++i) y[i] = bf16_to_f32(bits[i]);
 }
 
+// Only AVX2 and up have an instruction for this; Highway's emulation elsewhere takes infinity for 65536.
 void WidenF16(const uint16_t* bits, float* y, int64_t n) {
+  int64_t i = 0;
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
   const D d;
   const hn::Rebind<hwy::float16_t, D> df16;
   const hn::Rebind<uint16_t, D> du16;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
   for (; i + lanes <= n; i += lanes)
     hn::StoreU(hn::PromoteTo(d, hn::BitCast(df16, hn::LoadU(du16, bits + i))), d, y + i);
+#endif
   for (; i < n; ++i) y[i] = f16_to_f32(bits[i]);
 }
 
