@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 
 #include "cli/values.h"
 #include "swan/error.h"
@@ -60,6 +63,22 @@ std::vector<std::string> read_lines(const std::string& path) {
     begin = end + 1;
   }
   return lines;
+}
+
+// The tensor of --latents. Values that are no numbers would come out as a failure of the network, and blame its
+// weights.
+Tensor read_latents(const std::string& path) {
+  Tensor latents = load_tensor(path, "latents");
+  const Tensor values = latents.to(DType::kF32);
+  const std::span<const float> all(values.data<float>(), static_cast<size_t>(values.numel()));
+  const auto bad = std::count_if(all.begin(), all.end(), [](float value) { return !std::isfinite(value); });
+  if (bad > 0) {
+    throw Error(
+        ErrorCode::kCorruptFile,
+        fmt::format("cannot start from --latents '{}': {} of {} values are NaN or infinite; write the file anew.", path,
+                    bad, all.size()));
+  }
+  return latents;
 }
 
 // Starts from the settings in the picture of --from.
@@ -184,7 +203,7 @@ ImageJob make_image_job(const ImageArguments& a) {
     job.request.complex_human_instruction =
         *a.complex_instruction == "none" ? std::vector<std::string>() : read_lines(*a.complex_instruction);
   }
-  if (a.latents) job.request.latents = load_tensor(*a.latents, "latents");
+  if (a.latents) job.request.latents = read_latents(*a.latents);
   return job;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "io/config.h"
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr const char* kIndex = "model_index.json";
 constexpr const char* kGive =
     "give the folder of a model in diffusers' layout, which holds model_index.json beside folders such as transformer "
-    "and vae";
+    "and vae, or download that file";
 
 bool is_there(const fs::path& path) {
   std::error_code error;
@@ -72,7 +73,7 @@ std::optional<fs::path> cached_snapshot(const fs::path& folder) {
 
 fs::path repository_folder(const std::string& path) {
   if (path.empty()) fail(ErrorCode::kInvalidArgument, "no model was given; {}.", kGive);
-  const fs::path folder(path);
+  fs::path folder(path);
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (status.type() == fs::file_type::not_found)
@@ -81,7 +82,7 @@ fs::path repository_folder(const std::string& path) {
     fail(ErrorCode::kIo, "cannot open the model {}: {}; check the path and its permissions.", path, error.message());
   if (!fs::is_directory(status)) fail(ErrorCode::kNotFound, "cannot open the model {}: it is a file; {}.", path, kGive);
   if (is_there(folder / kIndex)) return folder;
-  if (const auto snapshot = cached_snapshot(folder); snapshot && is_there(*snapshot / kIndex)) return *snapshot;
+  if (auto snapshot = cached_snapshot(folder); snapshot && is_there(*snapshot / kIndex)) return *std::move(snapshot);
   // A folder one level too deep is the likeliest mistake.
   const fs::path parent = fs::absolute(folder, error).lexically_normal().parent_path();
   if (is_there(folder / "config.json") && is_there(parent / kIndex))

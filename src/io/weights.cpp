@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
 
 #include "core/error.h"
 #include "io/safetensors.h"
@@ -14,7 +15,8 @@ namespace {
 // The first few of a list, for a message.
 std::string some_of(const std::vector<std::string>& items) {
   constexpr size_t kShown = 10;
-  std::string text = fmt::format("{}", fmt::join(items.begin(), items.begin() + std::min(items.size(), kShown), ", "));
+  const std::span<const std::string> first(items.data(), std::min(items.size(), kShown));
+  std::string text = fmt::format("{}", fmt::join(first, ", "));
   if (items.size() > kShown) text += fmt::format(" and {} more", items.size() - kShown);
   return text;
 }
@@ -23,7 +25,7 @@ std::string some_of(const std::vector<std::string>& items) {
 std::shared_ptr<Weights> Weights::open(const std::string& directory, const std::string& stem,
                                        const std::string& variant) {
   const WeightFiles found = find_weight_files(directory, stem, variant);
-  const std::shared_ptr<Weights> weights(new Weights);
+  std::shared_ptr<Weights> weights(new Weights);
   weights->files_ = found.files;
   weights->description_ =
       found.index.empty() ? found.files.front() : fmt::format("{} ({} shards)", found.index, found.files.size());

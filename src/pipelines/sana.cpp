@@ -177,8 +177,8 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
     const Shape expected = {plan.batch, transformer_config_.in_channels, plan.render.height / ratio,
                             plan.render.width / ratio};
     if (r.latents.shape() != expected)
-      fail(ErrorCode::kShapeMismatch, "the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
-           r.latents.shape(), plan.batch, plan.render.width, plan.render.height, expected);
+      wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
+                        r.latents.shape(), plan.batch, plan.render.width, plan.render.height, expected));
   }
   if (r.vae_tiling) {
     const VaeTiling& t = *r.vae_tiling;
@@ -246,6 +246,8 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeds& text, Stages&
   Noise noise(r.seed);
   const Shape shape = {plan.batch, channels, plan.render.height / ratio, plan.render.width / ratio};
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(shape, ctx);
+
+  if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
 
   models::SanaCondition condition;
   condition.encoder_hidden_states = text.embeds;

@@ -207,6 +207,16 @@ TEST_F(ImageJobTest, ComplexInstructionIsReadByLines) {
   EXPECT_THROW((void)job_of({"x", "--complex-instruction", "/"}), Error);
 }
 
+TEST_F(ImageJobTest, LatentsThatAreNoNumbersAreRefused) {
+  try {
+    (void)job_of({"x", "--latents", "nan.safetensors"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kCorruptFile);
+    EXPECT_NE(std::string(e.what()).find("'nan.safetensors': 16 of 16 values are NaN or infinite"), std::string::npos);
+  }
+}
+
 class RepeatTest : public ImageJobTest {
  protected:
   void SetUp() override {

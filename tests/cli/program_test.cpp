@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/cancel.h"
 #include "fake_engine.h"
@@ -17,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using namespace std::chrono_literals;
 
 struct Outcome {
   int code;
@@ -141,7 +144,8 @@ TEST_F(Program, CtrlCStopsWithoutAPicture) {
   fake_engine().during = [](const ImageRequest&, const Callbacks& callbacks) {
     ASSERT_NE(callbacks.cancel, nullptr);
     EXPECT_FALSE(callbacks.cancel->load());
-    std::raise(SIGINT);
+    kill(getpid(), SIGINT);
+    for (int i = 0; i < 1000 && !callbacks.cancel->load(); ++i) std::this_thread::sleep_for(10ms);
     EXPECT_TRUE(callbacks.cancel->load());
     // Returns as if the signal came after the last step.
   };
@@ -153,9 +157,12 @@ TEST_F(Program, CtrlCStopsWithoutAPicture) {
 }
 
 TEST_F(Program, SecondCtrlCEndsAtOnce) {
-  fake_engine().during = [](const ImageRequest&, const Callbacks&) {
-    std::raise(SIGINT);
-    std::raise(SIGTERM);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a forked child would lack the thread that takes the signals
+  fake_engine().during = [](const ImageRequest&, const Callbacks& callbacks) {
+    kill(getpid(), SIGINT);
+    for (int i = 0; i < 1000 && !callbacks.cancel->load(); ++i) std::this_thread::sleep_for(10ms);
+    kill(getpid(), SIGTERM);
+    std::this_thread::sleep_for(10s);
     std::abort();  // not reached
   };
   const std::vector<const char*> argv = {"swan", "image", "x", "-o", output_.c_str()};

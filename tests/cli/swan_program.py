@@ -13,6 +13,9 @@ import zlib
 PROGRAM = os.environ["SWAN_PROGRAM"]
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 MODEL = SOURCE / "models" / "swan-emoji-256"
+# A build folder outside the tree is not beside the embedded model.
+if SOURCE not in pathlib.Path(PROGRAM).resolve().parents:
+    os.environ.setdefault("SWAN_MODELS", str(SOURCE / "models"))
 # The fewest steps that the solver's second order uses, and a seed, so that runs can be compared.
 QUICK = ["--steps", "2", "--seed", "7"]
 

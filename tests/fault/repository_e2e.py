@@ -1,5 +1,6 @@
 """Repositories that are missing, incomplete or damaged: the message names the file and what to do; nothing is written."""
 
+import contextlib
 import json
 import os
 import struct
@@ -43,10 +44,16 @@ class Repository(ProgramTest):
         self.assertEqual(self.files(), ["model"])
         return outcome
 
-    def restore(self, name):
-        path = self.model / name
-        path.unlink(missing_ok=True)
-        os.symlink(MODEL / name, path)
+    @contextlib.contextmanager
+    def damaged(self, name, *parts, **changes):
+        """A subtest in which a file may be replaced or removed; afterwards it is whole again."""
+        with self.subTest(name, parts=parts, **changes):
+            try:
+                yield
+            finally:
+                (self.model / name).unlink(missing_ok=True)
+                os.symlink(MODEL / name, self.model / name)
+                (self.folder / "out.png").unlink(missing_ok=True)
 
     def test_the_copy_itself_works(self):
         self.swan("image", "a red apple", *QUICK, "--model", self.model)
@@ -68,11 +75,10 @@ class Repository(ProgramTest):
     def test_missing_files(self):
         for name in ("model_index.json", "transformer/config.json", "text_encoder/config.json", "vae/config.json",
                      "scheduler/scheduler_config.json", *WEIGHTS.values()):
-            with self.subTest(name):
+            with self.damaged(name):
                 (self.model / name).unlink()
                 outcome = self.fails(os.path.basename(name))
                 self.assertRegex(outcome.err, r"download|copy|check")
-                self.restore(name)
 
     def test_missing_tokenizer(self):
         (self.model / "tokenizer/tokenizer.json").unlink()
@@ -81,10 +87,9 @@ class Repository(ProgramTest):
 
     def test_either_tokenizer_file_is_enough(self):
         for name in ("tokenizer/tokenizer.json", "tokenizer/tokenizer.model"):
-            with self.subTest(name):
+            with self.damaged(name):
                 (self.model / name).unlink()
                 self.swan("image", "a red apple", *QUICK, "--model", self.model)
-                self.restore(name)
 
     def test_an_absent_variant(self):
         outcome = self.swan("image", "a red apple", "--model", self.model, "--variant", "fp8", expect=1)
@@ -94,15 +99,14 @@ class Repository(ProgramTest):
         for name in WEIGHTS.values():
             whole = (MODEL / name).read_bytes()
             for length in (0, 4, 1000, len(whole) // 2, len(whole) - 1):
-                with self.subTest(name, length=length):
+                with self.damaged(name, length):
                     self.replace(name, whole[:length])
                     self.fails(name)
-            self.restore(name)
 
     def test_weights_that_are_something_else(self):
         for content in (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", b"PK\x03\x04" * 100,
                         b"<!DOCTYPE html>" * 10, struct.pack("<Q", 2**63) + b"{}" * 10):
-            with self.subTest(content[:20]):
+            with self.damaged(WEIGHTS["transformer"], content[:20]):
                 self.replace(WEIGHTS["transformer"], content)
                 self.fails(WEIGHTS["transformer"])
 
@@ -110,20 +114,18 @@ class Repository(ProgramTest):
         for name in ("model_index.json", "transformer/config.json", "text_encoder/config.json", "vae/config.json",
                      "scheduler/scheduler_config.json"):
             for content in (b"", b"{", b"[]", b"null", b"\xff\xfe{}", b"[" * 100000, b'{"a": 1} x'):
-                with self.subTest(name, content=content[:10]):
+                with self.damaged(name, content[:10]):
                     self.replace(name, content)
                     self.fails(name)
-            self.restore(name)
 
     def test_wrong_values_in_a_config(self):
         name = "transformer/config.json"
         for changes in ({"num_layers": "eight"}, {"num_layers": -1}, {"num_layers": 10**15}, {"patch_size": 0},
                         {"attention_head_dim": "32"}, {"num_attention_heads": 2**40, "attention_head_dim": 2**40},
                         {"num_layers": 2.5}):
-            with self.subTest(**changes):
+            with self.damaged(name, **changes):
                 self.change_config(name, **changes)
                 self.fails(next(iter(changes)))
-                self.restore(name)
 
     def test_weights_of_another_model(self):
         self.change_config("transformer/config.json", num_layers=9)
@@ -138,8 +140,8 @@ class Repository(ProgramTest):
     def test_weights_with_nan(self):
         """The stage, the step and the remedy instead of a black picture."""
         for component, says in (("transformer", "denois"), ("text_encoder", "encod"), ("vae", "decod")):
-            with self.subTest(component):
-                name = WEIGHTS[component]
+            name = WEIGHTS[component]
+            with self.damaged(name):
                 data = bytearray((MODEL / name).read_bytes())
                 (length,) = struct.unpack("<Q", data[:8])
                 header = json.loads(data[8:8 + length])
@@ -155,7 +157,6 @@ class Repository(ProgramTest):
                 if component == "transformer":
                     self.assertOneMessage(outcome, "step 1")
                 self.assertRegex(outcome.err, r"--dtype|dtype|weights")
-                self.restore(name)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,15 @@
 namespace swan::fuzz {
 namespace {
 
-const std::string kCorpus = std::string(SWAN_SOURCE_DIR) + "/tests/fuzz/corpus";
+constexpr const char* kCorpus = SWAN_SOURCE_DIR "/tests/fuzz/corpus";
 
 std::vector<std::string> corpus(const std::string& kind) {
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(kCorpus + "/" + kind))
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(kCorpus) / kind))
     paths.push_back(entry.path().string());
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> files;
+  files.reserve(paths.size());
   for (const std::string& path : paths) files.push_back(slurp(path));
   return files;
 }

@@ -51,11 +51,13 @@ void edit_number(std::string& file, std::mt19937_64& random) {
   file.replace(number.begin, number.size, kNumbers[below(kNumbers.size(), random)]);
 }
 
+void flip_bit(char& byte, size_t bit) { byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << bit)); }
+
 void change(std::string& file, const std::string& other, std::mt19937_64& random) {
   const Piece piece = piece_of(file, random);
   switch (below(9, random)) {
     case 0:  // one bit
-      if (!file.empty()) file[below(file.size(), random)] ^= static_cast<char>(1U << below(8, random));
+      if (!file.empty()) flip_bit(file[below(file.size(), random)], below(8, random));
       break;
     case 1:  // one byte
       if (!file.empty()) file[below(file.size(), random)] = static_cast<char>(random());

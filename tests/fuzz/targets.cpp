@@ -1,5 +1,6 @@
 #include "fuzz/targets.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -120,12 +121,12 @@ RepositoryTarget::RepositoryTarget(std::string folder, const std::string& corpus
   replace(folder_ + "/scheduler/scheduler_config.json", slurp(corpus + "/config/scheduler.json"));
   replace(folder_ + "/tokenizer/tokenizer.json", "{}");
   for (const std::string name : {"transformer", "vae", "text_encoder"}) {
-    replace(folder_ + "/" + name + "/config.json", slurp(corpus + "/config/" + name + ".json"));
-    for (const char* shard : {"mixed", "small_types"})
-      replace(folder_ + "/" + name + "/" + shard + ".safetensors",
-              slurp(corpus + "/safetensors/" + shard + ".safetensors"));
-    const std::string stem = name == "text_encoder" ? "model" : "diffusion_pytorch_model";
-    replace(folder_ + "/" + name + "/" + stem + ".safetensors.index.json",
+    const fs::path part = fs::path(folder_) / name;
+    replace(part / "config.json", slurp(fs::path(corpus) / "config" / (name + ".json")));
+    for (const char* shard : {"mixed.safetensors", "small_types.safetensors"})
+      replace(part / shard, slurp(fs::path(corpus) / "safetensors" / shard));
+    const char* stem = name == "text_encoder" ? "model" : "diffusion_pytorch_model";
+    replace(part / fmt::format("{}.safetensors.index.json", stem),
             slurp(corpus + "/index/model.safetensors.index.json"));
   }
 }

@@ -37,8 +37,9 @@ Distribution distribution_of(const ManifestTensor& tensor, const std::string& cl
   if (name.ends_with("embed_tokens.weight") || name == "shared.weight")
     return {.mean = 0, .stddev = t5 ? 1.0F : 1.0F / std::sqrt(last)};
 
-  const float fan_in =
-      dims.empty() || dims.front() == 0 ? 1.0F : static_cast<float>(tensor.shape.numel() / dims.front());
+  const float fan_in = dims.empty() || dims.front() == 0
+                           ? 1.0F
+                           : static_cast<float>(tensor.shape.numel()) / static_cast<float>(dims.front());
   float gain = 0.8F;
   if (t5 && (name.ends_with(".q.weight"))) gain = 0.125F;  // T5 does not divide its scores by sqrt(64)
   return {.mean = 0, .stddev = gain / std::sqrt(std::max(fan_in, 1.0F))};

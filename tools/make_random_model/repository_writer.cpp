@@ -75,13 +75,13 @@ void copy_tokenizer(const std::string& from, const fs::path& to) {
 }  // namespace
 
 const std::vector<Preset>& presets() {
-  static const std::vector<Preset> kPresets = {
+  static const std::vector<Preset> list = {
       {"sana-0.6b", "SanaPipeline", "sana_600m_1024px_transformer", "dpmsolver"},
       {"sana-1.6b", "SanaPipeline", "sana_1600m_1024px_transformer", "dpmsolver"},
       {"sana1.5-1.6b", "SanaPipeline", "sana15_1600m_1024px_transformer", "dpmsolver"},
       {"sana-sprint-0.6b", "SanaSprintPipeline", "sana_sprint_600m_1024px_transformer", "scm"},
       {"sana-sprint-1.6b", "SanaSprintPipeline", "sana_sprint_1600m_1024px_transformer", "scm"}};
-  return kPresets;
+  return list;
 }
 
 const Preset& find_preset(std::string_view name) {

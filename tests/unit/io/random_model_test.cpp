@@ -27,9 +27,9 @@ namespace fs = std::filesystem;
 using io::expect_error;
 using support::TempDir;
 
-const std::string kManifests = std::string(SWAN_SOURCE_DIR) + "/tools/make_random_model/manifests/";
+constexpr const char* kManifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests/";
 
-const char* const kTiny = R"({"name": "tiny", "class": "SanaTransformer2DModel", "config": {"num_layers": 1},
+constexpr const char* kTiny = R"({"name": "tiny", "class": "SanaTransformer2DModel", "config": {"num_layers": 1},
   "parameters": 69961, "tied_and_not_stored": ["tied.weight"], "tensors": [
   ["scale_shift_table", [2, 5], "float16"], ["proj.weight", [300, 233], "bfloat16"], ["proj.bias", [7], "float32"],
   ["norm.weight", [13], "float16"], ["conv.weight", [1, 1, 5, 5], "float32"], ["ids", [3, 2], "int64"],
@@ -156,7 +156,7 @@ TEST(RandomModel, ARepositoryIsComplete) {
   dir.write("m/sana_600m_1024px_transformer.json.gz", R"({"name": "t", "class": "SanaTransformer2DModel")" + tensors);
   dir.write("m/dcae_f32c32_sana_vae.json.gz", R"({"name": "v", "class": "AutoencoderDC")" + tensors);
   dir.write("m/gemma2_2b_text_encoder.json.gz", R"({"name": "g", "class": "Gemma2Model")" + tensors);
-  fs::copy(kManifests + "dpmsolver_scheduler_config.json", dir.file("m"));
+  fs::copy(fs::path(kManifests) / "dpmsolver_scheduler_config.json", dir.file("m"));
   dir.write("tok/tokenizer.json", R"({"model": {"vocab": {"a": 0, "b": 1}}})");
   const RepositorySources sources{.manifests = dir.file("m"), .tokenizer = dir.file("tok")};
   write_random_repository(find_preset("sana-0.6b"), sources, dir.file("repo"), {.dtype = DType::kF32});

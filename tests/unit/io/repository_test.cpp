@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using support::golden_path;
 using support::TempDir;
 
-const std::string kIndex = R"({"_class_name": "SanaPipeline", "_diffusers_version": "0.42.1",
+constexpr const char* kIndex = R"({"_class_name": "SanaPipeline", "_diffusers_version": "0.42.1",
   "scheduler": ["diffusers", "DPMSolverMultistepScheduler"], "tokenizer": ["transformers", "GemmaTokenizerFast"],
   "text_encoder": ["transformers", "Gemma2Model"], "transformer": ["diffusers", "SanaTransformer2DModel"],
   "vae": ["diffusers", "AutoencoderDC"], "safety_checker": [null, null], "requires_safety_checker": false})";

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using support::TempDir;
 
-const std::string kStem = "diffusion_pytorch_model";
+constexpr const char* kStem = "diffusion_pytorch_model";
 
 // A file with one f32 tensor of one element for each of the names.
 void write_names(const std::string& path, const std::vector<std::string>& names) {
@@ -32,7 +32,7 @@ void write_names(const std::string& path, const std::vector<std::string>& names)
 
 TEST(Weights, TakesTensorsAndReportsNothingWhenAllIsWell) {
   const TempDir dir;
-  const std::string path = dir.file(kStem + ".safetensors");
+  const std::string path = dir.file("diffusion_pytorch_model.safetensors");
   write_safetensors(path, {{"a", Tensor::full({2, 3}, 4.0F)}, {"b", Tensor::zeros({5}, DType::kBF16)}});
   const auto weights = Weights::open(dir.path(), kStem, "");
   EXPECT_EQ(weights->files(), std::vector<std::string>{path});
@@ -48,7 +48,7 @@ TEST(Weights, TakesTensorsAndReportsNothingWhenAllIsWell) {
 
 TEST(Weights, WrongShapesNameBoth) {
   const TempDir dir;
-  write_safetensors(dir.file(kStem + ".safetensors"), {{"a", Tensor::full({2, 3}, 4.0F)}});
+  write_safetensors(dir.file("diffusion_pytorch_model.safetensors"), {{"a", Tensor::full({2, 3}, 4.0F)}});
   expect_error(ErrorCode::kShapeMismatch, {"'a'", "[2, 3]", "[3, 2]", dir.path()}, [&] {
     (void)Weights::open(dir.path(), kStem, "")->take("a", {3, 2});
   });
@@ -56,7 +56,7 @@ TEST(Weights, WrongShapesNameBoth) {
 
 TEST(Weights, FinishListsAbsentAndUnexpected) {
   const TempDir dir;
-  write_names(dir.file(kStem + ".safetensors"), {"a", "b.x", "b.y"});
+  write_names(dir.file("diffusion_pytorch_model.safetensors"), {"a", "b.x", "b.y"});
   auto weights = Weights::open(dir.path(), kStem, "");
   EXPECT_TRUE(weights->take("a", {1}).defined());
   EXPECT_FALSE(weights->take("gone", {7, 8}).defined());
@@ -71,7 +71,7 @@ TEST(Weights, FinishListsAbsentAndUnexpected) {
 
 TEST(Weights, LongListsAreCounted) {
   const TempDir dir;
-  write_names(dir.file(kStem + ".safetensors"), {"a"});
+  write_names(dir.file("diffusion_pytorch_model.safetensors"), {"a"});
   const auto weights = Weights::open(dir.path(), kStem, "");
   for (int i = 10; i < 35; ++i) (void)weights->take("layer" + std::to_string(i), {2});
   expect_error(ErrorCode::kMissingTensor, {"25 tensors are missing: layer10 [2]", "layer19 [2] and 15 more"},
