@@ -173,7 +173,8 @@ DCUpBlock2d::DCUpBlock2d(const nn::Scope& s, int64_t in, int64_t out, const Opti
     : DCBlock(s),
       options_(options),
       repeats_(out * 4 / in),
-      conv_(s / "conv", in, options.pixel_shuffle ? out * 4 : out, 3, {.padding = 1}) {}
+      conv_(s / "conv", in, options.pixel_shuffle ? out * 4 : out, 3,
+            {.padding = 1, .upsample = !options.pixel_shuffle}) {}
 
 Tensor DCUpBlock2d::forward(const Tensor& hidden, Context& ctx) const {
   const Band band = {
@@ -183,8 +184,8 @@ Tensor DCUpBlock2d::forward(const Tensor& hidden, Context& ctx) const {
 }
 
 Tensor DCUpBlock2d::upsample(const Tensor& hidden, Context& ctx) const {
-  Tensor x = options_.pixel_shuffle ? ops::pixel_shuffle(conv_.forward(hidden, ctx), 2, ctx)
-                                    : conv_.forward(ops::upsample_nearest(hidden, 2, ctx), ctx);
+  Tensor x = conv_.forward(hidden, ctx);
+  if (options_.pixel_shuffle) x = ops::pixel_shuffle(x, 2, ctx);
   if (options_.shortcut) x = ops::add(x, ops::pixel_shuffle(ops::repeat_channels(hidden, repeats_, ctx), 2, ctx), ctx);
   return x;
 }

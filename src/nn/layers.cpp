@@ -51,11 +51,13 @@ Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, cons
               .stride = options.stride,
               .padding = options.padding,
               .groups = options.groups,
+              .upsample = options.upsample,
               .prepacked = nullptr} {}
 
 Tensor Conv2d::forward(const Tensor& x, Context& ctx, ops::Activation activation) const {
   // A 1x1 convolution without groups is a linear layer over the pixels.
-  if (weight_.groups == 1 && weight_.kernel() == 1 && weight_.stride == 1 && weight_.padding == 0) {
+  if (weight_.groups == 1 && weight_.kernel() == 1 && weight_.stride == 1 && weight_.padding == 0 &&
+      !weight_.upsample) {
     const Shape matrix = {weight_.out_channels(), weight_.in_channels()};
     return ops::linear(x, {.weight = weight_.weight.reshape(matrix), .bias = weight_.bias}, activation, ctx);
   }

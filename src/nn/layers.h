@@ -49,6 +49,7 @@ struct Conv2dOptions {
   int64_t padding = 0;
   int64_t groups = 1;
   bool bias = true;
+  bool upsample = false;  ///< the picture is first doubled (nearest neighbour)
 };
 
 /// torch.nn.Conv2d on [B, H, W, C].

@@ -7,17 +7,19 @@
 namespace swan::ops {
 
 namespace {
-void check_conv(const char* operation, const Tensor& x, const ConvWeight& w) {
+void check_conv(const char* operation, const Tensor& x, const ConvWeight& w, size_t weight_rank) {
   check_dtype(operation, "x", x, DType::kF32);
   check_rank(operation, "x", x, 4);
   check_weight_dtype(operation, "weight", w.weight);
-  check_rank(operation, "weight", w.weight, 4);
-  const bool geometry = w.stride > 0 && w.padding >= 0 && w.groups > 0 && w.kernel() > 0;
-  if (!geometry || x.dim(3) != w.in_channels() || w.weight.dim(2) != w.weight.dim(3) ||
-      w.out_channels() % w.groups != 0 || std::min(x.dim(1), x.dim(2)) + 2 * w.padding < w.kernel())
+  check_rank(operation, "weight", w.weight, weight_rank);
+  const bool geometry = w.stride > 0 && w.frame_stride > 0 && w.padding >= 0 && w.trailing_padding >= 0 &&
+                        w.groups > 0 && w.kernel() > 0 && w.frames() > 0 && (w.groups == 1 || w.frames() == 1);
+  if (!geometry || x.dim(3) != w.in_channels() || w.weight.dim(-2) != w.weight.dim(-1) ||
+      w.out_channels() % w.groups != 0 || (weight_rank == 5 && x.dim(0) < w.frames()) ||
+      std::min(x.dim(1), x.dim(2)) * (w.upsample ? 2 : 1) + 2 * w.padding + w.trailing_padding < w.kernel())
     fail(ErrorCode::kShapeMismatch,
-         "{}: x {} (batch, height, width, channels) does not fit weight {} with stride {}, padding {}, groups {}.",
-         operation, x.shape(), w.weight.shape(), w.stride, w.padding, w.groups);
+         "{}: x {} ({}, height, width, channels) does not fit weight {} with stride {}, padding {}, groups {}.",
+         operation, x.shape(), weight_rank == 5 ? "frames" : "batch", w.weight.shape(), w.stride, w.padding, w.groups);
   if (w.bias.defined()) {
     check_dtype(operation, "bias", w.bias, DType::kF32);
     check_same_shape(operation, "bias", w.bias.shape(), {w.out_channels()});
@@ -25,15 +27,21 @@ void check_conv(const char* operation, const Tensor& x, const ConvWeight& w) {
 }
 }  // namespace
 
+// A clip's frames lie as a batch of pictures does: both are one entry of the table, told apart by the weight's rank.
 Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx) {
-  check_conv("conv2d", x, w);
-  return entry(&KernelTable::conv2d, "conv2d", ctx)(x, w, activation);
+  check_conv("conv2d", x, w, 4);
+  return entry(&KernelTable::conv, "conv2d", ctx)(x, w, activation);
+}
+
+Tensor conv3d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx) {
+  check_conv("conv3d", x, w, 5);
+  return entry(&KernelTable::conv, "conv3d", ctx)(x, w, activation);
 }
 
 Tensor depthwise_conv_glu(const Tensor& x, const ConvWeight& w, Context& ctx) {
-  check_conv("depthwise_conv_glu", x, w);
+  check_conv("depthwise_conv_glu", x, w, 4);
   if (w.groups != x.dim(3) || w.out_channels() != x.dim(3) || x.dim(3) % 2 != 0 || w.stride != 1 ||
-      w.kernel() != 2 * w.padding + 1)
+      w.kernel() != 2 * w.padding + 1 || w.trailing_padding != 0 || w.upsample)
     fail(ErrorCode::kShapeMismatch,
          "depthwise_conv_glu: x {} with weight {}: needs an even number of channels, one group a channel, stride 1 and "
          "the same size out as in.",

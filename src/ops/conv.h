@@ -13,20 +13,28 @@ struct Prepacked {
   virtual ~Prepacked() = default;
 };
 
-/// The parameters of a 2-D convolution in torch's layout, with its geometry.
+/// The parameters of a convolution in torch's layout, with its geometry.
 struct ConvWeight {
-  Tensor weight;     ///< [O, C / groups, kernel, kernel], f32 | f16 | bf16
+  Tensor weight;  ///< [O, C / groups, kernel, kernel], for conv3d [O, C / groups, frames, kernel, kernel]; f32 | f16 |
+                  ///< bf16
   Tensor bias = {};  ///< [O] f32, or undefined
   int64_t stride = 1;
-  int64_t padding = 0;  ///< zeros on every side
+  int64_t padding = 0;           ///< zeros on every side
+  int64_t trailing_padding = 0;  ///< further zeros below and to the right
   int64_t groups = 1;
+  int64_t frame_stride = 1;  ///< conv3d only
+  bool upsample = false;     ///< the picture is first doubled, each pixel becoming 2 x 2 (nearest neighbour)
   /// The backend's prepacked copy, made at first use. Not thread-safe: one generate at a time per model.
   mutable std::shared_ptr<Prepacked> prepacked = {};
   [[nodiscard]] int64_t out_channels() const { return weight.dim(0); }
   [[nodiscard]] int64_t in_channels() const { return weight.dim(1) * groups; }
-  [[nodiscard]] int64_t kernel() const { return weight.dim(2); }
-  /// Output extent for an input extent.
-  [[nodiscard]] int64_t out_extent(int64_t in) const { return (in + 2 * padding - kernel()) / stride + 1; }
+  [[nodiscard]] int64_t kernel() const { return weight.dim(-1); }
+  [[nodiscard]] int64_t frames() const { return weight.rank() == 5 ? weight.dim(2) : 1; }
+  /// Output extent for an input extent, and output frames for input frames.
+  [[nodiscard]] int64_t out_extent(int64_t in) const {
+    return ((upsample ? 2 * in : in) + 2 * padding + trailing_padding - kernel()) / stride + 1;
+  }
+  [[nodiscard]] int64_t out_frames(int64_t in) const { return (in - frames()) / frame_stride + 1; }
 };
 
 /// y = activation(conv2d(x) + b), accumulated in f32; channels last, so that a 1x1 convolution is `linear`.
@@ -35,6 +43,13 @@ struct ConvWeight {
 /// @throws Error kShapeMismatch, kInvalidArgument
 /// Ref: torch.nn.Conv2d (whose tensors are [B, C, H, W])
 [[nodiscard]] Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx);
+
+/// y = activation(conv3d(x) + b) of one clip. Time is not padded: a causal convolution puts the frames before first.
+/// @param x  [F, H, W, C] f32;  @param w  weight [O, C, frames, kernel, kernel], groups 1
+/// @return   [F', H', W', O] f32, F' = (F - frames) / frame_stride + 1
+/// @throws Error kShapeMismatch, kInvalidArgument
+/// Ref: torch.nn.Conv3d (whose tensors are [B, C, F, H, W])
+[[nodiscard]] Tensor conv3d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx);
 
 /// The middle of a GLU-MBConv: d = depthwise conv(x) + b (stride 1, same size), then y = d[:C] * silu(d[C:]).
 /// @param x  [B, H, W, 2C] f32;  @param w  [2C, 1, k, k] with groups 2C, k odd and padding k / 2

@@ -22,7 +22,7 @@ struct KernelTable {
   // linear.h
   Tensor (*linear)(const Tensor& x, const LinearWeight& w, Activation activation);
   // conv.h
-  Tensor (*conv2d)(const Tensor& x, const ConvWeight& w, Activation activation);
+  Tensor (*conv)(const Tensor& x, const ConvWeight& w, Activation activation);
   Tensor (*depthwise_conv_glu)(const Tensor& x, const ConvWeight& w);
   // norm.h
   Tensor (*rms_norm)(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options);

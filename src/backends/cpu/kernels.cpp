@@ -10,7 +10,7 @@ const ops::KernelTable& cpu_kernels() {
   static const ops::KernelTable table = {
       .name = "cpu",
       .linear = linear,
-      .conv2d = conv2d,
+      .conv = conv,
       .depthwise_conv_glu = depthwise_conv_glu,
       .rms_norm = rms_norm,
       .layer_norm_modulate = layer_norm_modulate,

@@ -8,7 +8,7 @@ const ops::KernelTable& reference_kernels() {
   static constexpr ops::KernelTable kTable = {
       .name = "reference",
       .linear = reference::linear,
-      .conv2d = reference::conv2d,
+      .conv = reference::conv,
       .depthwise_conv_glu = reference::depthwise_conv_glu,
       .rms_norm = reference::rms_norm,
       .layer_norm_modulate = reference::layer_norm_modulate,

@@ -47,6 +47,22 @@ void add_conv(std::vector<OpRun>& all) {
   all.push_back({"conv3_bf16",
                  {normal({1, 19, 21, 32}, 1), normal({33, 32, 3, 3}, 2).to(DType::kBF16), normal({33}, 3)},
                  same(1, 1)});
+  all.push_back({"conv3d",
+                 {normal({5, 19, 21, 37}, 1), normal({41, 37, 3, 3, 3}, 2), normal({41}, 3)},
+                 [](Inputs in, Context& ctx) {
+                   return conv3d(in[0], {.weight = in[1], .bias = in[2], .padding = 1}, Activation::kSilu, ctx);
+                 }});
+  all.push_back({"conv3d_in_time",
+                 {normal({6, 19, 21, 37}, 1), normal({41, 37, 3, 1, 1}, 2), normal({41}, 3)},
+                 [](Inputs in, Context& ctx) {
+                   return conv3d(in[0], {.weight = in[1], .bias = in[2]}, Activation::kNone, ctx);
+                 }});
+  all.push_back({"conv3_upsampled",
+                 {normal({2, 19, 21, 37}, 1), normal({41, 37, 3, 3}, 2), normal({41}, 3)},
+                 [](Inputs in, Context& ctx) {
+                   const ConvWeight w = {.weight = in[1], .bias = in[2], .padding = 1, .upsample = true};
+                   return conv2d(in[0], w, Activation::kNone, ctx);
+                 }});
   all.push_back({"depthwise_conv_glu",
                  {normal({2, 33, 17, 66}, 1), normal({66, 1, 3, 3}, 2), normal({66}, 3)},
                  [](Inputs in, Context& ctx) {
