@@ -97,6 +97,9 @@ class SWAN_API Tensor {
     return static_cast<T*>(data_);
   }
 
+  /// Whether nothing else shares the bytes: whoever was given such a tensor for good may write over it.
+  [[nodiscard]] bool unique() const noexcept { return owner_.use_count() == 1 && !mapped_; }
+
   /// Gives the memory of a mapped tensor's pages back until they are read again; does nothing for other tensors. For
   /// weights that have been repacked.
   void drop_pages() const noexcept;

@@ -89,7 +89,7 @@ class Stage : public nn::Module {
   [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const {
     for (const auto& block : blocks_) {
       ctx.check_cancelled();
-      x = block->forward(x, ctx);
+      x = block->forward(std::move(x), ctx);
     }
     return tap(ctx, x);
   }
@@ -131,7 +131,7 @@ class DCEncoder : public nn::Module {
     const Tensor pixels = ops::nchw_to_nhwc(picture, ctx);
     Tensor x = conv_in_ ? conv_in_->forward(pixels, ctx) : down_in_->forward(pixels, ctx);
     if (conv_in_) (void)tap(ctx, x, "conv_in");
-    for (const Stage& stage : down_blocks_) x = stage.forward(x, ctx);
+    for (const Stage& stage : down_blocks_) x = stage.forward(std::move(x), ctx);
     Tensor y = tap(ctx, conv_out_.forward(x, ctx), "conv_out");
     if (out_group_ > 0) y = ops::add(y, ops::mean_channel_groups(x, out_group_, ctx), ctx);
     return ops::nhwc_to_nchw(y, ctx);
@@ -179,7 +179,7 @@ class DCDecoder : public nn::Module {
     const Tensor latents = ops::nchw_to_nhwc(z, ctx);
     Tensor x = tap(ctx, conv_in_.forward(latents, ctx), "conv_in");
     if (in_repeats_ > 0) x = ops::add(x, ops::repeat_channels(latents, in_repeats_, ctx), ctx);
-    for (auto stage = up_blocks_.rbegin(); stage != up_blocks_.rend(); ++stage) x = stage->forward(x, ctx);
+    for (auto stage = up_blocks_.rbegin(); stage != up_blocks_.rend(); ++stage) x = stage->forward(std::move(x), ctx);
     const auto to_pixels = [&](const Tensor& rows) {
       const Tensor normed = norm_out_.forward(rows, ctx, {}, conv_act_);
       return conv_out_ ? conv_out_->forward(normed, ctx) : up_out_->forward(normed, ctx);

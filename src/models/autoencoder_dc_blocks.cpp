@@ -3,6 +3,7 @@
 #include "models/autoencoder_dc_blocks.h"
 
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 #include "models/banding.h"
@@ -54,13 +55,13 @@ class ResBlock : public DCBlock {
         conv2_(s / "conv2", o.channels, o.channels, 3, {.padding = 1, .bias = false}),
         norm_(make_norm(o.norm_type, s / "norm", o.channels, conv2_)) {}
 
-  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const override {
+  [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override {
     const Band band = {.halo = 2, .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
     const auto block = [&](const Tensor& rows) {
       const Tensor hidden = conv2_.forward(conv1_.forward(rows, ctx, act_), ctx);
       return norm_and_add(norm_, hidden, rows, ctx);
     };
-    return tap(ctx, banded(x, band, block, ctx));
+    return tap(ctx, banded(std::move(x), band, block, ctx));
   }
 
  private:
@@ -131,7 +132,7 @@ class EfficientViTBlock : public DCBlock {
   EfficientViTBlock(const DCBlockOptions& o, const nn::Scope& s)
       : DCBlock(s), attn_(o, s / "attn"), conv_out_(s / "conv_out", o.channels, o.channels, {.rms_norm = true}) {}
 
-  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const override {
+  [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override {
     return tap(ctx, conv_out_.forward(attn_.forward(x, ctx), ctx));
   }
 
@@ -158,7 +159,7 @@ DCDownBlock2d::DCDownBlock2d(const nn::Scope& s, int64_t in, int64_t out, const 
       conv_(s / "conv", in, options.pixel_unshuffle ? out / 4 : out, 3,
             {.stride = options.pixel_unshuffle ? 1 : 2, .padding = 1}) {}
 
-Tensor DCDownBlock2d::forward(const Tensor& hidden, Context& ctx) const {
+Tensor DCDownBlock2d::forward(Tensor hidden, Context& ctx) const {
   Tensor x = conv_.forward(hidden, ctx);
   (void)tap(ctx, x, "conv");
   if (options_.pixel_unshuffle) x = ops::pixel_unshuffle(x, 2, ctx);
@@ -176,7 +177,7 @@ DCUpBlock2d::DCUpBlock2d(const nn::Scope& s, int64_t in, int64_t out, const Opti
       conv_(s / "conv", in, options.pixel_shuffle ? out * 4 : out, 3,
             {.padding = 1, .upsample = !options.pixel_shuffle}) {}
 
-Tensor DCUpBlock2d::forward(const Tensor& hidden, Context& ctx) const {
+Tensor DCUpBlock2d::forward(Tensor hidden, Context& ctx) const {
   const Band band = {
       .halo = 1, .scale = 2, .row_bytes = hidden.dim(2) * hidden.dim(3) * 4 * static_cast<int64_t>(sizeof(float))};
   return tap(ctx, banded(

@@ -10,12 +10,12 @@
 
 namespace swan::models {
 
-/// A block of the autoencoder: [B, H, W, C] to [B, H', W', C'].
+/// A block of the autoencoder: [B, H, W, C] to [B, H', W', C']. Given x for good, it may write over it.
 class DCBlock : public nn::Module {
  public:
   using Module::Module;
   virtual ~DCBlock() = default;
-  [[nodiscard]] virtual Tensor forward(const Tensor& x, Context& ctx) const = 0;
+  [[nodiscard]] virtual Tensor forward(Tensor x, Context& ctx) const = 0;
 };
 
 /// What a ResBlock or EfficientViTBlock is made from.
@@ -40,7 +40,7 @@ class DCDownBlock2d : public DCBlock {
     bool shortcut = true;
   };
   DCDownBlock2d(const nn::Scope& scope, int64_t in, int64_t out, const Options& options);
-  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const override;
+  [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override;
 
  private:
   Options options_;
@@ -57,7 +57,7 @@ class DCUpBlock2d : public DCBlock {
     bool shortcut = true;
   };
   DCUpBlock2d(const nn::Scope& scope, int64_t in, int64_t out, const Options& options);
-  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const override;
+  [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override;
 
  private:
   [[nodiscard]] Tensor upsample(const Tensor& hidden, Context& ctx) const;

@@ -17,10 +17,10 @@ struct Band {
 /// Computes fn on bands of rows, each with its halo, and puts the results together: what fn of the whole would give,
 /// but with intermediates the size of a band. The bands follow from the shape alone. While taps are recorded fn gets
 /// the whole.
-/// @param x   [B, H, W, C] f32;  @param fn  [1, h, W, C] to [1, h * scale, W', C'], zero-padded at the slice's edges
+/// @param x   [B, H, W, C] f32; moved in and of the result's shape, its memory becomes the result's
+/// @param fn  [1, h, W, C] to [1, h * scale, W', C'], zero-padded at the slice's edges
 /// @return    [B, H * scale, W', C'] f32
 /// @throws Error kCancelled between bands
-[[nodiscard]] Tensor banded(const Tensor& x, const Band& band, const std::function<Tensor(const Tensor&)>& fn,
-                            Context& ctx);
+[[nodiscard]] Tensor banded(Tensor x, const Band& band, const std::function<Tensor(const Tensor&)>& fn, Context& ctx);
 
 }  // namespace swan::models

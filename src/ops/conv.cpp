@@ -12,14 +12,14 @@ void check_conv(const char* operation, const Tensor& x, const ConvWeight& w, siz
   check_rank(operation, "x", x, 4);
   check_weight_dtype(operation, "weight", w.weight);
   check_rank(operation, "weight", w.weight, weight_rank);
-  const bool geometry = w.stride > 0 && w.frame_stride > 0 && w.padding >= 0 && w.trailing_padding >= 0 &&
-                        w.groups > 0 && w.kernel() > 0 && w.frames() > 0 && (w.groups == 1 || w.frames() == 1);
+  const bool geometry = w.stride > 0 && w.padding >= 0 && w.trailing_padding >= 0 && w.groups > 0 && w.kernel() > 0 &&
+                        w.frames() > 0 && (w.groups == 1 || w.frames() == 1);
   if (!geometry || x.dim(3) != w.in_channels() || w.weight.dim(-2) != w.weight.dim(-1) ||
-      w.out_channels() % w.groups != 0 || (weight_rank == 5 && x.dim(0) < w.frames()) ||
+      w.out_channels() % w.groups != 0 ||
       std::min(x.dim(1), x.dim(2)) * (w.upsample ? 2 : 1) + 2 * w.padding + w.trailing_padding < w.kernel())
     fail(ErrorCode::kShapeMismatch,
-         "{}: x {} ({}, height, width, channels) does not fit weight {} with stride {}, padding {}, groups {}.",
-         operation, x.shape(), weight_rank == 5 ? "frames" : "batch", w.weight.shape(), w.stride, w.padding, w.groups);
+         "{}: x {} (batch, height, width, channels) does not fit weight {} with stride {}, padding {}, groups {}.",
+         operation, x.shape(), w.weight.shape(), w.stride, w.padding, w.groups);
   if (w.bias.defined()) {
     check_dtype(operation, "bias", w.bias, DType::kF32);
     check_same_shape(operation, "bias", w.bias.shape(), {w.out_channels()});
@@ -27,15 +27,22 @@ void check_conv(const char* operation, const Tensor& x, const ConvWeight& w, siz
 }
 }  // namespace
 
-// A clip's frames lie as a batch of pictures does: both are one entry of the table, told apart by the weight's rank.
 Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx) {
   check_conv("conv2d", x, w, 4);
-  return entry(&KernelTable::conv, "conv2d", ctx)(x, w, activation);
+  return entry(&KernelTable::conv, "conv2d", ctx)(std::span(&x, 1), w, activation);
 }
 
-Tensor conv3d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx) {
-  check_conv("conv3d", x, w, 5);
-  return entry(&KernelTable::conv, "conv3d", ctx)(x, w, activation);
+Tensor conv3d(std::span<const Tensor> frames, const ConvWeight& w, Activation activation, Context& ctx) {
+  const auto first = std::find_if(frames.begin(), frames.end(), [](const Tensor& f) { return f.defined(); });
+  if (first == frames.end()) fail(ErrorCode::kInvalidArgument, "conv3d: no frame was given.");
+  for (const Tensor& frame : frames)
+    if (frame.defined()) check_conv("conv3d", frame, w, 5);
+  for (const Tensor& frame : frames)
+    if (frame.defined()) check_same_shape("conv3d", "a frame", frame.shape(), first->shape());
+  if (static_cast<int64_t>(frames.size()) != w.frames())
+    fail(ErrorCode::kShapeMismatch, "conv3d: {} frames for a kernel {} of {}.", frames.size(), w.weight.shape(),
+         w.frames());
+  return entry(&KernelTable::conv, "conv3d", ctx)(frames, w, activation);
 }
 
 Tensor depthwise_conv_glu(const Tensor& x, const ConvWeight& w, Context& ctx) {

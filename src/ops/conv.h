@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "core/context.h"
 #include "ops/activation.h"
@@ -22,19 +23,17 @@ struct ConvWeight {
   int64_t padding = 0;           ///< zeros on every side
   int64_t trailing_padding = 0;  ///< further zeros below and to the right
   int64_t groups = 1;
-  int64_t frame_stride = 1;  ///< conv3d only
-  bool upsample = false;     ///< the picture is first doubled, each pixel becoming 2 x 2 (nearest neighbour)
+  bool upsample = false;  ///< the picture is first doubled, each pixel becoming 2 x 2 (nearest neighbour)
   /// The backend's prepacked copy, made at first use. Not thread-safe: one generate at a time per model.
   mutable std::shared_ptr<Prepacked> prepacked = {};
   [[nodiscard]] int64_t out_channels() const { return weight.dim(0); }
   [[nodiscard]] int64_t in_channels() const { return weight.dim(1) * groups; }
   [[nodiscard]] int64_t kernel() const { return weight.dim(-1); }
   [[nodiscard]] int64_t frames() const { return weight.rank() == 5 ? weight.dim(2) : 1; }
-  /// Output extent for an input extent, and output frames for input frames.
+  /// Output extent for an input extent.
   [[nodiscard]] int64_t out_extent(int64_t in) const {
     return ((upsample ? 2 * in : in) + 2 * padding + trailing_padding - kernel()) / stride + 1;
   }
-  [[nodiscard]] int64_t out_frames(int64_t in) const { return (in - frames()) / frame_stride + 1; }
 };
 
 /// y = activation(conv2d(x) + b), accumulated in f32; channels last, so that a 1x1 convolution is `linear`.
@@ -44,12 +43,16 @@ struct ConvWeight {
 /// Ref: torch.nn.Conv2d (whose tensors are [B, C, H, W])
 [[nodiscard]] Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx);
 
-/// y = activation(conv3d(x) + b) of one clip. Time is not padded: a causal convolution puts the frames before first.
-/// @param x  [F, H, W, C] f32;  @param w  weight [O, C, frames, kernel, kernel], groups 1
-/// @return   [F', H', W', O] f32, F' = (F - frames) / frame_stride + 1
+/// One frame of a convolution over a clip: y = activation(sum over t of conv2d(frames[t], weight[:, :, t]) + b). Time
+/// is the caller's: which frames stand under the kernel decides on stride, causality and what was before the clip.
+/// @param frames  as many as the kernel has, oldest first, [B, H, W, C] f32 each; undefined: a frame of zeros, which
+/// costs
+///                nothing. One at least is there
+/// @param w       weight [O, C, frames, kernel, kernel], groups 1
+/// @return        [B, H', W', O] f32
 /// @throws Error kShapeMismatch, kInvalidArgument
 /// Ref: torch.nn.Conv3d (whose tensors are [B, C, F, H, W])
-[[nodiscard]] Tensor conv3d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx);
+[[nodiscard]] Tensor conv3d(std::span<const Tensor> frames, const ConvWeight& w, Activation activation, Context& ctx);
 
 /// The middle of a GLU-MBConv: d = depthwise conv(x) + b (stride 1, same size), then y = d[:C] * silu(d[C:]).
 /// @param x  [B, H, W, 2C] f32;  @param w  [2C, 1, k, k] with groups 2C, k odd and padding k / 2

@@ -22,7 +22,7 @@ struct KernelTable {
   // linear.h
   Tensor (*linear)(const Tensor& x, const LinearWeight& w, Activation activation);
   // conv.h
-  Tensor (*conv)(const Tensor& x, const ConvWeight& w, Activation activation);
+  Tensor (*conv)(std::span<const Tensor> frames, const ConvWeight& w, Activation activation);  // conv2d: one frame
   Tensor (*depthwise_conv_glu)(const Tensor& x, const ConvWeight& w);
   // norm.h
   Tensor (*rms_norm)(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options);

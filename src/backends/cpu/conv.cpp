@@ -4,8 +4,8 @@
 
 namespace swan::backends {
 
-Tensor conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation activation) {
-  return winograd_suits(w) ? winograd_conv(x, w, activation) : direct_conv(x, w, activation);
+Tensor conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation) {
+  return winograd_suits(w) ? winograd_conv(frames, w, activation) : direct_conv(frames, w, activation);
 }
 
 }  // namespace swan::backends

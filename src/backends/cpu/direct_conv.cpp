@@ -127,14 +127,16 @@ std::shared_ptr<PackedConv> prepack(const ops::ConvWeight& w, const Band& band) 
 
 }  // namespace
 
-Tensor direct_conv(const Tensor& picture, const ops::ConvWeight& w, ops::Activation activation) {
+Tensor direct_conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation) {
   select_isa();
-  const int64_t frames = w.out_frames(picture.dim(0)), out_channels = w.out_channels();
-  const int64_t out_height = w.out_extent(picture.dim(1)), out_width = w.out_extent(picture.dim(2));
-  Tensor out = Tensor::empty({frames, out_height, out_width, out_channels}, DType::kF32);
+  const Tensor& like = any_frame(frames);
+  const int64_t batch = like.dim(0), channels = like.dim(3), out_channels = w.out_channels();
+  const int64_t out_height = w.out_extent(like.dim(1)), out_width = w.out_extent(like.dim(2));
+  const int64_t zoom = w.upsample ? 2 : 1, height = like.dim(1) * zoom, width = like.dim(2) * zoom;
+  Tensor out = Tensor::empty({batch, out_height, out_width, out_channels}, DType::kF32);
   if (out.numel() == 0) return out;
-  const Tensor x = w.upsample ? upsample_nearest(picture, 2) : picture;
-  const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3);
+  std::vector<Tensor> pictures;  // one for each frame of the kernel; undefined: zeros
+  for (const Tensor& f : frames) pictures.push_back(w.upsample && f.defined() ? upsample_nearest(f, zoom) : f);
 
   // Bands of about a megabyte of input and output: enough of them to share, small enough to stay in cache.
   const int64_t row_floats = out_width * out_channels + w.stride * width * channels;
@@ -167,31 +169,35 @@ Tensor direct_conv(const Tensor& picture, const ops::ConvWeight& w, ops::Activat
         packed.further.emplace(band, make_primitive(w, band, weights, Md(), true, nullptr));
     }
   } catch (const dnnl::error& e) {
-    fail(ErrorCode::kInternal, "oneDNN could not prepare a convolution of {} with {}: {}.", x.shape(), w.weight.shape(),
-         e.what());
+    fail(ErrorCode::kInternal, "oneDNN could not prepare a convolution of {} with {}: {}.", like.shape(),
+         w.weight.shape(), e.what());
   }
 
   const auto& packed = *static_cast<const PackedConv*>(w.prepacked.get());
-  const auto* px = x.data<float>();
   auto* py = out.data_mut<float>();
-  parallel_for(frames * bands, [&](int64_t task) {
+  parallel_for(batch * bands, [&](int64_t task) {
     const SingleThreadedScope single;
-    const int64_t frame = task / bands;
+    const int64_t b = task / bands;
     const int64_t r0 = task % bands * band_rows;
     const int64_t r1 = std::min(out_height, r0 + band_rows);
-    float* target = py + (frame * out_height + r0) * out_width * out_channels;
-    for (int64_t t = 0; t < w.frames(); ++t) {
-      const Primitive& p = (t == 0 ? packed.first : packed.further).at(band_of(r0, r1));
-      const int64_t in_row = (frame * w.frame_stride + t) * height + std::max<int64_t>(first_row(r0), 0);
+    const int64_t in_row = b * height + std::max<int64_t>(first_row(r0), 0);
+    float* target = py + (b * out_height + r0) * out_width * out_channels;
+    bool first = true;
+    for (size_t t = 0; t < pictures.size(); ++t) {
+      if (!pictures[t].defined()) continue;
+      const Primitive& p = (first ? packed.first : packed.further).at(band_of(r0, r1));
+      const float* source = pictures[t].data<float>() + in_row * width * channels;
       std::unordered_map<int, dnnl::memory> arguments = {
-          {DNNL_ARG_SRC, dnnl::memory(p.source, onednn_engine(), const_cast<float*>(px + in_row * width * channels))},
-          {DNNL_ARG_WEIGHTS, packed.weights[static_cast<size_t>(t)]},
+          {DNNL_ARG_SRC, dnnl::memory(p.source, onednn_engine(), const_cast<float*>(source))},
+          {DNNL_ARG_WEIGHTS, packed.weights[t]},
           {DNNL_ARG_DST, dnnl::memory(p.target, onednn_engine(), target)}};
-      if (packed.has_bias && t == 0) arguments.emplace(DNNL_ARG_BIAS, packed.bias);
+      if (packed.has_bias && first) arguments.emplace(DNNL_ARG_BIAS, packed.bias);
+      first = false;
       try {
         onednn_run(p.convolution, p.scratchpad, std::move(arguments));
       } catch (const dnnl::error& e) {
-        fail(ErrorCode::kInternal, "oneDNN could not convolve {} with {}: {}.", x.shape(), w.weight.shape(), e.what());
+        fail(ErrorCode::kInternal, "oneDNN could not convolve {} with {}: {}.", like.shape(), w.weight.shape(),
+             e.what());
       }
     }
     if (activation != ops::Activation::kNone)

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <span>
+
 #include "ops/kernel_table.h"
 
 namespace swan::backends {
 
 // The entries of the CPU backend's table, as ops/kernel_table.h declares them; one file an op family.
 Tensor linear(const Tensor& x, const ops::LinearWeight& w, ops::Activation activation);
-Tensor conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation activation);
+Tensor conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation);
 Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::RmsNormOptions& options);
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);

@@ -60,16 +60,20 @@ bool winograd_suits(const ops::ConvWeight& w) {
          std::min(w.in_channels(), w.out_channels()) >= kFewestChannels;
 }
 
-Tensor winograd_conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation activation) {
-  const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3);
-  const int64_t frames = w.out_frames(x.dim(0)), out_channels = w.out_channels();
-  const int64_t out_height = w.out_extent(height), out_width = w.out_extent(width);
-  Tensor out = Tensor::empty({frames, out_height, out_width, out_channels}, DType::kF32);
+Tensor winograd_conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation) {
+  const Tensor& x = any_frame(frames);
+  const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
+  const int64_t out_height = w.out_extent(height), out_width = w.out_extent(width), out_channels = w.out_channels();
+  Tensor out = Tensor::empty({batch, out_height, out_width, out_channels}, DType::kF32);
   if (out.numel() == 0) return out;
   if (dynamic_cast<PackedWinograd*>(w.prepacked.get()) == nullptr) w.prepacked = std::make_shared<PackedWinograd>(w);
   const Tensor& weights = static_cast<const PackedWinograd*>(w.prepacked.get())->transformed;
 
   const int64_t points = points_of(w), transforms = points * points, depth = w.frames() * channels;
+  // Frames of zeros are left out of the products, as far as they come first: before a clip they do.
+  int64_t skipped = 0;
+  while (!frames[static_cast<size_t>(skipped)].defined()) ++skipped;
+  const int64_t used = depth - skipped * channels;
   // Tiles start a pixel above and left of their output; on a doubled picture that is half a pixel of x.
   const int64_t tile_step = w.upsample ? 1 : 2;
   const int64_t tile_rows = (out_height + 1) / 2, tile_columns = (out_width + 1) / 2;
@@ -79,21 +83,21 @@ Tensor winograd_conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation 
   constexpr int64_t kTaskFloats = int64_t{1} << 20;
   constexpr int64_t kWantedTasks = 16;
   const int64_t by_cache = std::clamp<int64_t>(kTaskFloats / (transforms * (depth + out_channels)), 64, 256);
-  const int64_t by_share = std::max<int64_t>(32, (frames * tiles + kWantedTasks - 1) / kWantedTasks);
+  const int64_t by_share = std::max<int64_t>(32, (batch * tiles + kWantedTasks - 1) / kWantedTasks);
   const int64_t block = std::min(by_cache, by_share);
   const int64_t blocks = (tiles + block - 1) / block;
   const Tensor nothing = Tensor::zeros({channels}, DType::kF32);
 
-  const auto* px = x.data<float>();
   const float* bias = w.bias.defined() ? w.bias.data<float>() : nullptr;
   auto* py = out.data_mut<float>();
-  parallel_for(frames * blocks, [&](int64_t task) {
-    const int64_t frame = task / blocks, first = task % blocks * block;
+  parallel_for(batch * blocks, [&](int64_t task) {
+    const int64_t b = task / blocks, first = task % blocks * block;
     const int64_t count = std::min(block, tiles - first);
-    float* v = thread_scratch(kInputSlot, static_cast<size_t>(transforms * count * depth));
+    float* v = thread_scratch(kInputSlot, static_cast<size_t>(transforms * count * used));
     float* m = thread_scratch(kProductSlot, static_cast<size_t>(transforms * count * out_channels));
-    for (int64_t t = 0; t < w.frames(); ++t) {
-      const float* picture = px + (frame * w.frame_stride + t) * height * width * channels;
+    for (int64_t t = skipped; t < w.frames(); ++t) {
+      const Tensor& f = frames[static_cast<size_t>(t)];
+      const float* picture = f.defined() ? f.data<float>() + b * height * width * channels : nullptr;
       for (int64_t i = 0; i < count; ++i) {
         const int64_t row = (first + i) / tile_columns * tile_step - 1;
         const int64_t column = (first + i) % tile_columns * tile_step - 1;
@@ -101,23 +105,23 @@ Tensor winograd_conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation 
         for (int64_t r = 0; r < points; ++r) {
           for (int64_t c = 0; c < points; ++c) {
             const int64_t y = row + r, z = column + c;
-            const bool inside = y >= 0 && y < height && z >= 0 && z < width;
+            const bool inside = picture != nullptr && y >= 0 && y < height && z >= 0 && z < width;
             pixels[static_cast<size_t>(r * points + c)] =
                 inside ? picture + (y * width + z) * channels : nothing.data<float>();
           }
         }
-        kernels::winograd_input(pixels.data(), points, channels, v + i * depth + t * channels, count * depth);
+        kernels::winograd_input(pixels.data(), points, channels, v + i * used + (t - skipped) * channels, count * used);
       }
     }
     for (int64_t p = 0; p < transforms; ++p)
       gemm({.m = count,
             .n = out_channels,
-            .k = depth,
-            .lda = depth,
+            .k = used,
+            .lda = used,
             .b_row = out_channels,
             .b_col = 1,
             .ldc = out_channels},
-           v + p * count * depth, weights.data<float>() + p * depth * out_channels, nullptr,
+           v + p * count * used, weights.data<float>() + (p * depth + skipped * channels) * out_channels, nullptr,
            m + p * count * out_channels);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t row = (first + i) / tile_columns * 2, column = (first + i) % tile_columns * 2;
@@ -125,7 +129,7 @@ Tensor winograd_conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation 
       for (int64_t q = 0; q < 4; ++q) {
         const int64_t y = row + q / 2, z = column + q % 2;
         if (y < out_height && z < out_width)
-          pixels[static_cast<size_t>(q)] = py + ((frame * out_height + y) * out_width + z) * out_channels;
+          pixels[static_cast<size_t>(q)] = py + ((b * out_height + y) * out_width + z) * out_channels;
       }
       kernels::winograd_output(m + i * out_channels, count * out_channels, points, out_channels, bias, pixels.data());
       if (activation == ops::Activation::kNone) continue;

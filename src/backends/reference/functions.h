@@ -15,7 +15,7 @@ namespace swan::backends::reference {
 
 [[nodiscard]] Tensor linear(const Tensor& x, const ops::LinearWeight& w, ops::Activation activation);
 
-[[nodiscard]] Tensor conv(const Tensor& x, const ops::ConvWeight& w, ops::Activation activation);
+[[nodiscard]] Tensor conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation);
 [[nodiscard]] Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w);
 
 [[nodiscard]] Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::RmsNormOptions& options);

@@ -40,6 +40,26 @@ TEST_P(Banded, GivesWhatTheWholeGives) {
   EXPECT_EQ(calls > 1, batch * height > 16) << calls;
 }
 
+TEST_P(Banded, ReusesMemoryThatIsGivenAway) {
+  const auto [batch, height, width] = GetParam();
+  Generator generator(7);
+  const Tensor x = generator.randn({batch, height, width, 4});
+  const ops::ConvWeight w = {.weight = generator.randn({4, 4, 3, 3}), .padding = 1};
+  Context ctx(backends::cpu_kernels());
+  const auto block = [&](const Tensor& rows) {
+    return ops::conv2d(ops::conv2d(rows, w, ops::Activation::kSilu, ctx), w, ops::Activation::kNone, ctx);
+  };
+  const Band band = {.halo = 2, .row_bytes = kHuge};
+  const Tensor kept = x.clone();
+  const Tensor expected = banded(x, band, block, ctx);
+  EXPECT_TRUE(support::close(x, kept, 0)) << "x is still in use and must not change";
+  Tensor given = x.clone();
+  const void* bytes = given.raw();
+  const Tensor made = banded(std::move(given), band, block, ctx);
+  EXPECT_TRUE(support::close(made, expected, 0));
+  EXPECT_EQ(made.raw() == bytes, batch * height > 16);
+}
+
 TEST_P(Banded, ScalesRows) {
   const auto [batch, height, width] = GetParam();
   Generator generator(6);

@@ -107,28 +107,27 @@ TEST_P(ConvTest, UsesWeightsWhereverTheyAreMapped) {
 }
 
 struct ClipCase {
-  int64_t frames, height, width, in, out;
-  int64_t kernel_frames, kernel, stride, padding, trailing_padding, frame_stride;
-  bool upsample;
+  int64_t batch, height, width, in, out;
+  int64_t frames, zeros, kernel, stride, padding, trailing_padding;
+  bool upsample = false;
   DType dtype = DType::kF32;
   [[nodiscard]] std::string name() const {
-    return fmt::format("{}x{}x{}x{}_o{}_k{}x{}_s{}x{}_p{}{}{}_{}", frames, height, width, in, out, kernel_frames,
-                       kernel, frame_stride, stride, padding, trailing_padding > 0 ? "_trailing" : "",
-                       upsample ? "_up" : "", dtype_name(dtype));
+    return fmt::format("{}x{}x{}x{}_o{}_t{}_z{}_k{}_s{}_p{}{}{}_{}", batch, height, width, in, out, frames, zeros,
+                       kernel, stride, padding, trailing_padding > 0 ? "_trailing" : "", upsample ? "_up" : "",
+                       dtype_name(dtype));
   }
 };
 std::ostream& operator<<(std::ostream& out, const ClipCase& c) { return out << c.name(); }
 
 std::vector<ClipCase> clip_cases() {
-  std::vector<ClipCase> all = {
-      {3, 4, 5, 3, 4, 3, 3, 1, 1, 0, 1, false},     {3, 6, 5, 16, 17, 3, 3, 1, 1, 0, 1, false},
-      {6, 9, 7, 33, 18, 3, 3, 1, 1, 0, 1, false},   {5, 3, 4, 6, 12, 3, 1, 1, 0, 0, 1, false},
-      {7, 3, 4, 20, 9, 3, 1, 1, 0, 0, 2, false},    {1, 3, 4, 20, 9, 1, 1, 1, 0, 0, 1, false},
-      {2, 8, 6, 12, 20, 1, 3, 2, 0, 1, 1, false},   {2, 7, 9, 12, 20, 1, 3, 2, 0, 1, 1, false},
-      {2, 5, 6, 24, 16, 1, 3, 1, 1, 0, 1, true},    {1, 1, 1, 16, 16, 1, 3, 1, 1, 0, 1, true},
-      {3, 17, 33, 64, 48, 1, 3, 1, 1, 0, 1, true},  {2, 5, 6, 3, 16, 1, 3, 1, 1, 0, 1, true},
-      {4, 3, 4, 16, 16, 2, 3, 1, 1, 0, 1, true},    {4, 33, 31, 48, 96, 3, 3, 1, 1, 0, 1, false},
-      {1, 64, 65, 128, 64, 1, 3, 1, 1, 0, 1, false}};
+  std::vector<ClipCase> all = {{1, 4, 5, 3, 4, 3, 0, 3, 1, 1, 0},         {1, 6, 5, 16, 17, 3, 0, 3, 1, 1, 0},
+                               {2, 9, 7, 33, 18, 3, 1, 3, 1, 1, 0},       {1, 9, 7, 33, 18, 3, 2, 3, 1, 1, 0},
+                               {1, 3, 4, 6, 12, 3, 1, 1, 1, 0, 0},        {2, 3, 4, 20, 9, 3, 0, 1, 1, 0, 0},
+                               {1, 3, 4, 20, 9, 1, 0, 1, 1, 0, 0},        {2, 8, 6, 12, 20, 1, 0, 3, 2, 0, 1},
+                               {2, 7, 9, 12, 20, 1, 0, 3, 2, 0, 1},       {2, 5, 6, 24, 16, 1, 0, 3, 1, 1, 0, true},
+                               {1, 1, 1, 16, 16, 1, 0, 3, 1, 1, 0, true}, {3, 17, 33, 64, 48, 1, 0, 3, 1, 1, 0, true},
+                               {2, 5, 6, 3, 16, 1, 0, 3, 1, 1, 0, true},  {1, 3, 4, 16, 16, 2, 1, 3, 1, 1, 0, true},
+                               {1, 33, 31, 48, 96, 3, 0, 3, 1, 1, 0},     {1, 64, 65, 128, 64, 1, 0, 3, 1, 1, 0}};
   for (size_t i = 0, n = all.size(); i < n; ++i) {
     all.push_back(all[i]);
     all.back().dtype = i % 2 == 0 ? DType::kF16 : DType::kBF16;
@@ -141,18 +140,36 @@ SWAN_FOR_EACH_CASE(Conv3dTest, clip_cases());
 
 TEST_P(Conv3dTest, MatchesReference) {
   const ClipCase& c = param();
-  const Tensor x = normal({c.frames, c.height, c.width, c.in}, 1);
+  std::vector<Tensor> frames(static_cast<size_t>(c.zeros));
+  for (int64_t t = c.zeros; t < c.frames; ++t)
+    frames.push_back(normal({c.batch, c.height, c.width, c.in}, static_cast<uint64_t>(10 + t)));
   for (const Tensor& bias : {Tensor(), normal({c.out}, 3)}) {
-    const ConvWeight w = {.weight = normal({c.out, c.in, c.kernel_frames, c.kernel, c.kernel}, 2, 0.5).to(c.dtype),
+    const ConvWeight w = {.weight = normal({c.out, c.in, c.frames, c.kernel, c.kernel}, 2, 0.5).to(c.dtype),
                           .bias = bias,
                           .stride = c.stride,
                           .padding = c.padding,
                           .trailing_padding = c.trailing_padding,
-                          .frame_stride = c.frame_stride,
                           .upsample = c.upsample};
     for (const Activation activation : {Activation::kNone, Activation::kSilu})
-      EXPECT_TRUE(close(conv3d(x, w, activation, ctx), conv3d(x, w, activation, oracle), tolerance(x, w)));
+      EXPECT_TRUE(close(conv3d(frames, w, activation, ctx), conv3d(frames, w, activation, oracle),
+                        tolerance(frames.back(), w)));
   }
+}
+
+TEST_P(Conv3dTest, ZerosMayBeLeftOut) {
+  const ClipCase& c = param();
+  const Shape shape = {c.batch, c.height, c.width, c.in};
+  std::vector<Tensor> frames(static_cast<size_t>(c.frames), Tensor::zeros(shape, DType::kF32));
+  frames.back() = normal(shape, 1);
+  std::vector<Tensor> fewer(static_cast<size_t>(c.frames));
+  fewer.back() = frames.back();
+  const ConvWeight w = {.weight = normal({c.out, c.in, c.frames, c.kernel, c.kernel}, 2, 0.5).to(c.dtype),
+                        .stride = c.stride,
+                        .padding = c.padding,
+                        .trailing_padding = c.trailing_padding,
+                        .upsample = c.upsample};
+  EXPECT_TRUE(close(conv3d(fewer, w, Activation::kNone, ctx), conv3d(frames, w, Activation::kNone, ctx),
+                    tolerance(frames.back(), w)));
 }
 
 using ConvPacking = BackendTest;

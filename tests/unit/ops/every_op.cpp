@@ -47,16 +47,19 @@ void add_conv(std::vector<OpRun>& all) {
   all.push_back({"conv3_bf16",
                  {normal({1, 19, 21, 32}, 1), normal({33, 32, 3, 3}, 2).to(DType::kBF16), normal({33}, 3)},
                  same(1, 1)});
+  const auto clip = [](int64_t padding) {
+    return [=](Inputs in, Context& ctx) {
+      return conv3d(in.subspan(2), {.weight = in[0], .bias = in[1], .padding = padding}, Activation::kSilu, ctx);
+    };
+  };
   all.push_back({"conv3d",
-                 {normal({5, 19, 21, 37}, 1), normal({41, 37, 3, 3, 3}, 2), normal({41}, 3)},
-                 [](Inputs in, Context& ctx) {
-                   return conv3d(in[0], {.weight = in[1], .bias = in[2], .padding = 1}, Activation::kSilu, ctx);
-                 }});
+                 {normal({41, 37, 3, 3, 3}, 1), normal({41}, 2), normal({1, 19, 21, 37}, 3), normal({1, 19, 21, 37}, 4),
+                  normal({1, 19, 21, 37}, 5)},
+                 clip(1)});
   all.push_back({"conv3d_in_time",
-                 {normal({6, 19, 21, 37}, 1), normal({41, 37, 3, 1, 1}, 2), normal({41}, 3)},
-                 [](Inputs in, Context& ctx) {
-                   return conv3d(in[0], {.weight = in[1], .bias = in[2]}, Activation::kNone, ctx);
-                 }});
+                 {normal({41, 37, 3, 1, 1}, 1), normal({41}, 2), normal({1, 19, 21, 37}, 3), normal({1, 19, 21, 37}, 4),
+                  normal({1, 19, 21, 37}, 5)},
+                 clip(0)});
   all.push_back({"conv3_upsampled",
                  {normal({2, 19, 21, 37}, 1), normal({41, 37, 3, 3}, 2), normal({41}, 3)},
                  [](Inputs in, Context& ctx) {
