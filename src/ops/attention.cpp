@@ -24,6 +24,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
            "and k {}.",
            bias.shape(), q.shape(), k.shape());
   }
+  if (options.head_bias.defined()) {
+    check_dtype("attention", "head_bias", options.head_bias, DType::kF32);
+    check_same_shape("attention", "head_bias", options.head_bias.shape(), {heads, q.dim(1), k.dim(1)});
+  }
   return entry(&KernelTable::attention, "attention", ctx)(q, k, v, options);
 }
 
@@ -47,14 +51,25 @@ Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float e
   return entry(&KernelTable::relu_linear_attention_packed, "relu_linear_attention_packed", ctx)(qkv, head_dim, eps);
 }
 
-Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) {
-  check_dtype("rope_rotate_half", "x", x, DType::kF32);
-  check_rank("rope_rotate_half", "x", x, 3);
-  check_rank("rope_rotate_half", "cos", cos, 2);
-  check_same_shape("rope_rotate_half", "sin", sin.shape(), cos.shape());
+namespace {
+void check_rope(const char* operation, const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  check_dtype(operation, "x", x, DType::kF32);
+  check_rank(operation, "x", x, 3);
+  check_rank(operation, "cos", cos, 2);
+  check_same_shape(operation, "sin", sin.shape(), cos.shape());
   if (cos.dim(0) != x.dim(1) || cos.dim(1) == 0 || x.dim(2) % (2 * cos.dim(1)) != 0)
-    fail(ErrorCode::kShapeMismatch, "rope_rotate_half: x {} does not fit a table of {}.", x.shape(), cos.shape());
+    fail(ErrorCode::kShapeMismatch, "{}: x {} does not fit a table of {}.", operation, x.shape(), cos.shape());
+}
+}  // namespace
+
+Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) {
+  check_rope("rope_rotate_half", x, cos, sin);
   return entry(&KernelTable::rope_rotate_half, "rope_rotate_half", ctx)(x, cos, sin);
+}
+
+Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) {
+  check_rope("rope_interleaved", x, cos, sin);
+  return entry(&KernelTable::rope_interleaved, "rope_interleaved", ctx)(x, cos, sin);
 }
 
 }  // namespace swan::ops

@@ -11,6 +11,7 @@ struct AttentionOptions {
   float scale = 1;          ///< of q.k
   float logit_softcap = 0;  ///< s = tanh(s / cap) * cap before the bias; 0: none
   Tensor bias = {};         ///< [B, Lk] or [B, Lq, Lk] f32, added to the scores; undefined: none
+  Tensor head_bias = {};    ///< [heads, Lq, Lk] f32, added before `bias` (T5's relative positions); undefined: none
 };
 
 /// Softmax attention: softmax(softcap(scale q k^T) + bias) v per head, in f32. Where the bias makes every score of a
@@ -41,5 +42,12 @@ struct AttentionOptions {
 /// @return          [B, L, H * D] f32
 /// Ref: Su et al. 2021 (arXiv:2104.09864); transformers modeling_gemma2.py, apply_rotary_pos_emb
 [[nodiscard]] Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx);
+
+/// Rotary position embedding that pairs channels 2i and 2i + 1 of each head, for i < D / 2:
+///   y[2i] = x[2i] cos[i] - x[2i + 1] sin[i],  y[2i + 1] = x[2i] sin[i] + x[2i + 1] cos[i]
+/// @param x         [B, L, H * D] f32;  @param cos, sin  [L, D / 2] f32
+/// @return          [B, L, H * D] f32
+/// Ref: Su et al. 2021 (arXiv:2104.09864); diffusers transformer_wan.py, apply_rotary_emb
+[[nodiscard]] Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx);
 
 }  // namespace swan::ops

@@ -12,6 +12,7 @@ namespace swan::ops {
 struct AttentionOptions;
 struct ConvWeight;
 struct LinearWeight;
+struct Patch;
 struct RmsNormOptions;
 
 /// What a backend implements, one entry an op; the functions of ops/*.h check shapes and dtypes, then call these. An
@@ -26,12 +27,14 @@ struct KernelTable {
   Tensor (*depthwise_conv_glu)(const Tensor& x, const ConvWeight& w);
   // norm.h
   Tensor (*rms_norm)(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options);
+  Tensor (*layer_norm)(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
   Tensor (*layer_norm_modulate)(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
   // attention.h
   Tensor (*attention)(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options);
   Tensor (*relu_linear_attention)(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, float eps);
   Tensor (*relu_linear_attention_packed)(const Tensor& qkv, int64_t head_dim, float eps);
   Tensor (*rope_rotate_half)(const Tensor& x, const Tensor& cos, const Tensor& sin);
+  Tensor (*rope_interleaved)(const Tensor& x, const Tensor& cos, const Tensor& sin);
   // elementwise.h
   Tensor (*add)(const Tensor& a, const Tensor& b);
   Tensor (*add_gated)(const Tensor& x, const Tensor& gate, const Tensor& y);
@@ -53,6 +56,8 @@ struct KernelTable {
   Tensor (*concat_rows)(std::span<const Tensor> parts);
   Tensor (*slice_channels)(const Tensor& x, int64_t begin, int64_t end);
   Tensor (*unpatchify)(const Tensor& x, int64_t height, int64_t width, int64_t patch);
+  Tensor (*patchify_video)(const Tensor& x, Patch patch);
+  Tensor (*unpatchify_video)(const Tensor& x, Patch grid, Patch patch);
 };
 
 }  // namespace swan::ops

@@ -99,4 +99,25 @@ Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch,
   return entry(&KernelTable::unpatchify, "unpatchify", ctx)(x, height, width, patch);
 }
 
+Tensor patchify_video(const Tensor& x, Patch patch, Context& ctx) {
+  check_dtype("patchify_video", "x", x, DType::kF32);
+  check_rank("patchify_video", "x", x, 5);
+  check_divides("patchify_video", x, x.dim(2), patch.frames);
+  check_divides("patchify_video", x, x.dim(3), patch.height);
+  check_divides("patchify_video", x, x.dim(4), patch.width);
+  return entry(&KernelTable::patchify_video, "patchify_video", ctx)(x, patch);
+}
+
+Tensor unpatchify_video(const Tensor& x, Patch grid, Patch patch, Context& ctx) {
+  check_dtype("unpatchify_video", "x", x, DType::kF32);
+  check_rank("unpatchify_video", "x", x, 3);
+  for (const int64_t factor : {patch.frames, patch.height, patch.width})
+    check_divides("unpatchify_video", x, 0, factor);
+  check_divides("unpatchify_video", x, x.dim(2), patch.frames * patch.height * patch.width);
+  if (std::min({grid.frames, grid.height, grid.width}) < 1 || x.dim(1) != grid.frames * grid.height * grid.width)
+    fail(ErrorCode::kShapeMismatch, "unpatchify_video: x {} does not hold a grid of {} x {} x {}.", x.shape(),
+         grid.frames, grid.height, grid.width);
+  return entry(&KernelTable::unpatchify_video, "unpatchify_video", ctx)(x, grid, patch);
+}
+
 }  // namespace swan::ops

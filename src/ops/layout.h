@@ -35,4 +35,15 @@ namespace swan::ops {
 /// [B, height width, p p C], channels ordered (row, column, channel), to [B, C, height p, width p].
 [[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx);
 
+/// How many neighbouring values in time, height and width make one token.
+struct Patch {
+  int64_t frames, height, width;
+};
+/// A clip as tokens: [B, C, T, H, W] to [B, N, C pt ph pw], N = (T / pt) (H / ph) (W / pw) in that order, channels
+/// ordered (channel, time, row, column) as a torch.nn.Conv3d weight has them.
+[[nodiscard]] Tensor patchify_video(const Tensor& x, Patch patch, Context& ctx);
+/// Tokens as a clip: [B, N, pt ph pw C], channels ordered (time, row, column, channel), to [B, C, T, H, W], where
+/// `grid` counts the tokens in time, height and width. Ref: diffusers transformer_wan.py, WanTransformer3DModel.forward
+[[nodiscard]] Tensor unpatchify_video(const Tensor& x, Patch grid, Patch patch, Context& ctx);
+
 }  // namespace swan::ops

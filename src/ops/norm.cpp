@@ -22,6 +22,15 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const RmsNormO
   return entry(&KernelTable::rms_norm, "rms_norm", ctx)(x, weight, eps, options);
 }
 
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Context& ctx) {
+  check_dtype("layer_norm", "x", x, DType::kF32);
+  check_dtype("layer_norm", "weight", weight, DType::kF32);
+  check_dtype("layer_norm", "bias", bias, DType::kF32);
+  check_same_shape("layer_norm", "weight", weight.shape(), {x.dim(-1)});
+  check_same_shape("layer_norm", "bias", bias.shape(), {x.dim(-1)});
+  return entry(&KernelTable::layer_norm, "layer_norm", ctx)(x, weight, bias, eps);
+}
+
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps, Context& ctx) {
   check_dtype("layer_norm_modulate", "x", x, DType::kF32);
   check_rank("layer_norm_modulate", "x", x, 3);

@@ -24,6 +24,13 @@ struct RmsNormOptions {
 [[nodiscard]] Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options,
                               Context& ctx);
 
+/// Layer normalisation over the last axis: y = (x - mean) / sqrt(var + eps) * weight + bias.
+/// @param x             [..., C] f32
+/// @param weight, bias  [C] f32
+/// @return              [..., C] f32
+/// Ref: Ba et al. 2016 (arXiv:1607.06450); torch.nn.LayerNorm
+[[nodiscard]] Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Context& ctx);
+
 /// Layer normalisation without weights, then modulation: y = (x - mean) / sqrt(var + eps) * (1 + scale) + shift.
 /// @param x             [B, N, C] f32
 /// @param scale, shift  [B, C] f32, per sample

@@ -28,6 +28,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::A
   const auto* pv = v.data<float>();
   auto* py = out.data_mut<float>();
   const float* bias = options.bias.defined() ? options.bias.data<float>() : nullptr;
+  const float* head_bias = options.head_bias.defined() ? options.head_bias.data<float>() : nullptr;
   const bool bias_per_query = bias != nullptr && options.bias.rank() == 3;
   const int64_t blocks = (queries + kQueryBlock - 1) / kQueryBlock;
   parallel_for(batch * options.heads * blocks, [&](int64_t task) {
@@ -42,8 +43,9 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::A
          pk + k_at, nullptr, scores);
     for (int64_t r = 0; r < rows; ++r) {
       const float* row_bias = bias;
+      const float* row_head_bias = head_bias != nullptr ? head_bias + (head * queries + q0 + r) * keys : nullptr;
       if (bias != nullptr) row_bias += bias_per_query ? (b * queries + q0 + r) * keys : b * keys;
-      kernels::softmax_row(scores + r * keys, row_bias, keys, options.scale, options.logit_softcap);
+      kernels::softmax_row(scores + r * keys, row_head_bias, row_bias, keys, options.scale, options.logit_softcap);
     }
     gemm({.m = rows, .n = dim, .k = keys, .lda = keys, .b_row = k_stride, .b_col = 1, .ldc = q_stride}, scores,
          pv + k_at, nullptr, py + q_at);
@@ -92,7 +94,10 @@ Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float e
   return out;
 }
 
-Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+namespace {
+using RopeRow = void (*)(const float* x, const float* cos, const float* sin, float* y, int64_t half);
+
+Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin, RopeRow row) {
   const int64_t length = x.dim(1), channels = x.dim(2), half = cos.dim(1);
   Tensor out = Tensor::empty(x.shape(), DType::kF32);
   const auto* px = x.data<float>();
@@ -102,10 +107,18 @@ Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin) {
   parallel_ranges(x.dim(0) * length, 16, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
       for (int64_t c = 0; c < channels; c += 2 * half)
-        kernels::rope_rotate_half_row(px + t * channels + c, pc + t % length * half, ps + t % length * half,
-                                      py + t * channels + c, half);
+        row(px + t * channels + c, pc + t % length * half, ps + t % length * half, py + t * channels + c, half);
   });
   return out;
+}
+}  // namespace
+
+Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  return rope(x, cos, sin, kernels::rope_rotate_half_row);
+}
+
+Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  return rope(x, cos, sin, kernels::rope_interleaved_row);
 }
 
 }  // namespace swan::backends

@@ -11,11 +11,13 @@ Tensor linear(const Tensor& x, const ops::LinearWeight& w, ops::Activation activ
 Tensor conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation);
 Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::RmsNormOptions& options);
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::AttentionOptions& options);
 Tensor relu_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, float eps);
 Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float eps);
 Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin);
+Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin);
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
 Tensor activate(const Tensor& x, ops::Activation activation);
@@ -34,5 +36,7 @@ Tensor concat_channels(const Tensor& a, const Tensor& b);
 Tensor concat_rows(std::span<const Tensor> parts);
 Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end);
 Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
+Tensor patchify_video(const Tensor& x, ops::Patch patch);
+Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
 
 }  // namespace swan::backends

@@ -13,11 +13,13 @@ const ops::KernelTable& cpu_kernels() {
       .conv = conv,
       .depthwise_conv_glu = depthwise_conv_glu,
       .rms_norm = rms_norm,
+      .layer_norm = layer_norm,
       .layer_norm_modulate = layer_norm_modulate,
       .attention = attention,
       .relu_linear_attention = relu_linear_attention,
       .relu_linear_attention_packed = relu_linear_attention_packed,
       .rope_rotate_half = rope_rotate_half,
+      .rope_interleaved = rope_interleaved,
       .add = add,
       .add_gated = add_gated,
       .activate = activate,
@@ -36,6 +38,8 @@ const ops::KernelTable& cpu_kernels() {
       .concat_rows = concat_rows,
       .slice_channels = slice_channels,
       .unpatchify = unpatchify,
+      .patchify_video = patchify_video,
+      .unpatchify_video = unpatchify_video,
   };
   return table;
 }

@@ -178,4 +178,45 @@ Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t p) {
   return out;
 }
 
+Tensor patchify_video(const Tensor& x, ops::Patch p) {
+  const int64_t batch = x.dim(0), channels = x.dim(1), frames = x.dim(2), height = x.dim(3), width = x.dim(4);
+  const int64_t rows = height / p.height, columns = width / p.width, grid_frames = frames / p.frames;
+  const int64_t features = channels * p.frames * p.height * p.width;
+  Tensor out = Tensor::empty({batch, grid_frames * rows * columns, features}, DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = out.data_mut<float>();
+  parallel_for(batch * grid_frames * rows, [&](int64_t task) {
+    const int64_t b = task / rows / grid_frames, t = task / rows % grid_frames, r = task % rows;
+    for (int64_t w = 0; w < columns; ++w) {
+      float* y = py + (task * columns + w) * features;
+      for (int64_t c = 0; c < channels; ++c)
+        for (int64_t i = 0; i < p.frames; ++i)
+          for (int64_t j = 0; j < p.height; ++j, y += p.width)
+            copy(px + (((b * channels + c) * frames + t * p.frames + i) * height + r * p.height + j) * width +
+                     w * p.width,
+                 y, p.width);
+    }
+  });
+  return out;
+}
+
+Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch p) {
+  const int64_t batch = x.dim(0), features = x.dim(2), channels = features / (p.frames * p.height * p.width);
+  const int64_t frames = grid.frames * p.frames, height = grid.height * p.height, width = grid.width * p.width;
+  Tensor out = Tensor::empty({batch, channels, frames, height, width}, DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = out.data_mut<float>();
+  parallel_for(batch * channels * frames, [&](int64_t task) {
+    const int64_t b = task / frames / channels, c = task / frames % channels, t = task % frames;
+    const float* tokens = px + (b * grid.frames + t / p.frames) * grid.height * grid.width * features;
+    float* y = py + task * height * width;
+    for (int64_t r = 0; r < height; ++r) {
+      const int64_t place = (t % p.frames * p.height + r % p.height) * p.width;
+      for (int64_t w = 0; w < width; ++w)
+        *y++ = tokens[(r / p.height * grid.width + w / p.width) * features + (place + w % p.width) * channels + c];
+    }
+  });
+  return out;
+}
+
 }  // namespace swan::backends

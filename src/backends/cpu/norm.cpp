@@ -34,6 +34,19 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::Rms
   return out;
 }
 
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {
+  const int64_t channels = x.dim(-1);
+  Tensor out = Tensor::empty(x.shape(), DType::kF32);
+  if (out.numel() == 0) return out;
+  const auto* px = x.data<float>();
+  auto* py = out.data_mut<float>();
+  parallel_ranges(x.numel() / channels, rows_per_task(channels), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * channels;
+    kernels::layer_norm_rows(px + at, 0, weight.data<float>(), bias.data<float>(), py + at, end - begin, channels, eps);
+  });
+  return out;
+}
+
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps) {
   const int64_t batch = x.dim(0), tokens = x.dim(1), channels = x.dim(2);
   Tensor out = Tensor::empty(x.shape(), DType::kF32);
@@ -48,8 +61,7 @@ Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& s
     const int64_t b = task / tasks;
     const int64_t begin = task % tasks * rows, end = std::min(tokens, begin + rows);
     const int64_t at = (b * tokens + begin) * channels;
-    kernels::layer_norm_modulate_rows(px + at, ps + b * channels, pt + b * channels, py + at, end - begin, channels,
-                                      eps);
+    kernels::layer_norm_rows(px + at, 1, ps + b * channels, pt + b * channels, py + at, end - begin, channels, eps);
   });
   return out;
 }

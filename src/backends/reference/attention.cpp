@@ -62,6 +62,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::A
     const int64_t at_query = (batch * queries + query) * q.dim(2) + head * dim;
     const int64_t at_keys = batch * keys * k.dim(2) + head / sharing * dim;
     const float* bias = bias_row(options.bias, batch, query, queries, keys);
+    const float* head_bias = bias_row(options.head_bias, head, query, queries, keys);
     std::vector<double> weights(static_cast<size_t>(keys));
     for (int64_t key = 0; key < keys; ++key) {
       double score = 0;
@@ -72,6 +73,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::A
       // Scores are f32 in torch: beside a bias of the smallest finite f32 they vanish in the addition, and a row whose
       // keys are all masked is uniform. Adding in f64 would keep them and give the softmax of the unmasked row.
       auto rounded = static_cast<float>(score);
+      if (head_bias != nullptr) rounded += head_bias[key];
       if (bias != nullptr) rounded += bias[key];
       weights[static_cast<size_t>(key)] = rounded;
     }
@@ -125,6 +127,24 @@ Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin) {
         py[first] = static_cast<float>(a * c - b * s);
         py[first + half] = static_cast<float>(b * c + a * s);
       }
+    }
+  });
+  return y;
+}
+
+Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  const int64_t tokens = x.dim(1), half = cos.dim(1), pairs = x.dim(2) / 2;
+  Tensor y = Tensor::empty(x.shape(), DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = y.data_mut<float>();
+  parallel_for(x.dim(0) * tokens, [&](int64_t row) {
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const int64_t first = 2 * (row * pairs + pair);
+      const double a = px[first], b = px[first + 1];
+      const int64_t at = row % tokens * half + pair % half;
+      const double c = cos.data<float>()[at], s = sin.data<float>()[at];
+      py[first] = static_cast<float>(a * c - b * s);
+      py[first + 1] = static_cast<float>(a * s + b * c);
     }
   });
   return y;

@@ -4,6 +4,7 @@
 
 #include "ops/attention.h"
 #include "ops/conv.h"
+#include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
 
@@ -19,12 +20,14 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor depthwise_conv_glu(const Tensor& x, const ops::ConvWeight& w);
 
 [[nodiscard]] Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::RmsNormOptions& options);
+[[nodiscard]] Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 [[nodiscard]] Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
 
 [[nodiscard]] Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::AttentionOptions& options);
 [[nodiscard]] Tensor relu_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, float eps);
 [[nodiscard]] Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float eps);
 [[nodiscard]] Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin);
+[[nodiscard]] Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin);
 
 [[nodiscard]] Tensor add(const Tensor& a, const Tensor& b);
 [[nodiscard]] Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
@@ -46,5 +49,7 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor concat_rows(std::span<const Tensor> parts);
 [[nodiscard]] Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end);
 [[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
+[[nodiscard]] Tensor patchify_video(const Tensor& x, ops::Patch patch);
+[[nodiscard]] Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
 
 }  // namespace swan::backends::reference

@@ -11,11 +11,13 @@ const ops::KernelTable& reference_kernels() {
       .conv = reference::conv,
       .depthwise_conv_glu = reference::depthwise_conv_glu,
       .rms_norm = reference::rms_norm,
+      .layer_norm = reference::layer_norm,
       .layer_norm_modulate = reference::layer_norm_modulate,
       .attention = reference::attention,
       .relu_linear_attention = reference::relu_linear_attention,
       .relu_linear_attention_packed = reference::relu_linear_attention_packed,
       .rope_rotate_half = reference::rope_rotate_half,
+      .rope_interleaved = reference::rope_interleaved,
       .add = reference::add,
       .add_gated = reference::add_gated,
       .activate = reference::activate,
@@ -34,6 +36,8 @@ const ops::KernelTable& reference_kernels() {
       .concat_rows = reference::concat_rows,
       .slice_channels = reference::slice_channels,
       .unpatchify = reference::unpatchify,
+      .patchify_video = reference::patchify_video,
+      .unpatchify_video = reference::unpatchify_video,
   };
   return kTable;
 }

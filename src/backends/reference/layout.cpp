@@ -118,4 +118,40 @@ Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch)
                 });
 }
 
+Tensor patchify_video(const Tensor& x, ops::Patch p) {
+  const int64_t batch = x.dim(0), channels = x.dim(1), frames = x.dim(2), height = x.dim(3), width = x.dim(4);
+  const int64_t rows = height / p.height, columns = width / p.width, tokens = frames / p.frames * rows * columns;
+  Tensor y = Tensor::empty({batch, tokens, channels * p.frames * p.height * p.width}, DType::kF32);
+  auto* py = y.data_mut<float>();
+  for (int64_t token = 0; token < batch * tokens; ++token) {
+    const int64_t b = token / tokens, t = token % tokens / (rows * columns), r = token / columns % rows,
+                  w = token % columns;
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t i = 0; i < p.frames; ++i)
+        for (int64_t j = 0; j < p.height; ++j)
+          for (int64_t k = 0; k < p.width; ++k)
+            *py++ =
+                x.data<float>()[(((b * channels + c) * frames + t * p.frames + i) * height + r * p.height + j) * width +
+                                w * p.width + k];
+  }
+  return y;
+}
+
+Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch p) {
+  const int64_t batch = x.dim(0), channels = x.dim(2) / (p.frames * p.height * p.width);
+  Tensor y = Tensor::empty({batch, channels, grid.frames * p.frames, grid.height * p.height, grid.width * p.width},
+                           DType::kF32);
+  auto* py = y.data_mut<float>();
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t t = 0; t < y.dim(2); ++t)
+        for (int64_t r = 0; r < y.dim(3); ++r)
+          for (int64_t w = 0; w < y.dim(4); ++w) {
+            const int64_t token = (t / p.frames * grid.height + r / p.height) * grid.width + w / p.width;
+            const int64_t place = (t % p.frames * p.height + r % p.height) * p.width + w % p.width;
+            *py++ = x.data<float>()[(b * x.dim(1) + token) * x.dim(2) + place * channels + c];
+          }
+  return y;
+}
+
 }  // namespace swan::backends::reference

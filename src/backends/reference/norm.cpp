@@ -27,23 +27,45 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::Rms
   return y;
 }
 
+namespace {
+// One row, its deviations from the mean over the standard deviation, then times factor(c) plus offset(c).
+template <typename Factor, typename Offset>
+void layer_norm_row(const float* x, float* y, int64_t channels, float eps, const Factor& factor, const Offset& offset) {
+  double sum = 0;
+  for (int64_t c = 0; c < channels; ++c) sum += x[c];
+  const double mean = sum / static_cast<double>(channels);
+  double squares = 0;
+  for (int64_t c = 0; c < channels; ++c) squares += std::pow(x[c] - mean, 2);
+  const double deviation = std::sqrt(squares / static_cast<double>(channels) + eps);
+  for (int64_t c = 0; c < channels; ++c) y[c] = static_cast<float>((x[c] - mean) / deviation * factor(c) + offset(c));
+}
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {
+  const int64_t channels = x.dim(-1);
+  Tensor y = Tensor::empty(x.shape(), DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = y.data_mut<float>();
+  parallel_for(x.numel() / channels, [&](int64_t row) {
+    layer_norm_row(
+        px + row * channels, py + row * channels, channels, eps,
+        [&](int64_t c) -> double { return weight.data<float>()[c]; },
+        [&](int64_t c) -> double { return bias.data<float>()[c]; });
+  });
+  return y;
+}
+
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps) {
   const int64_t batches = x.dim(0), tokens = x.dim(1), channels = x.dim(2);
   Tensor y = Tensor::empty(x.shape(), DType::kF32);
   const auto* px = x.data<float>();
   auto* py = y.data_mut<float>();
   parallel_for(batches * tokens, [&](int64_t row) {
-    double sum = 0;
-    for (int64_t c = 0; c < channels; ++c) sum += px[row * channels + c];
-    const double mean = sum / static_cast<double>(channels);
-    double squares = 0;
-    for (int64_t c = 0; c < channels; ++c) squares += std::pow(px[row * channels + c] - mean, 2);
-    const double deviation = std::sqrt(squares / static_cast<double>(channels) + eps);
-    const auto* factor = scale.data<float>() + row / tokens * channels;
-    const auto* offset = shift.data<float>() + row / tokens * channels;
-    for (int64_t c = 0; c < channels; ++c)
-      py[row * channels + c] =
-          static_cast<float>((px[row * channels + c] - mean) / deviation * (1.0 + factor[c]) + offset[c]);
+    const int64_t at = row / tokens * channels;
+    layer_norm_row(
+        px + row * channels, py + row * channels, channels, eps,
+        [&](int64_t c) { return 1.0 + scale.data<float>()[at + c]; },
+        [&](int64_t c) -> double { return shift.data<float>()[at + c]; });
   });
   return y;
 }

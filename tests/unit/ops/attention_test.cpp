@@ -101,6 +101,22 @@ TEST_P(AttentionTest, SurvivesLargeScores) {
                     tolerance(v)));
 }
 
+TEST_P(AttentionTest, AddsTheBiasOfAHead) {
+  const auto& c = param();
+  const Tensor q = normal({c.batch, c.queries, c.heads * c.head_dim}, 1);
+  const Tensor k = normal({c.batch, c.keys, c.kv_heads * c.head_dim}, 2);
+  const Tensor v = normal(k.shape(), 3);
+  for (const Tensor& bias : {Tensor(), normal({c.batch, c.keys}, 4)}) {
+    const AttentionOptions options = {.heads = c.heads,
+                                      .kv_heads = c.kv_heads,
+                                      .scale = 1 / std::sqrt(static_cast<float>(c.head_dim)),
+                                      .bias = bias,
+                                      .head_bias = normal({c.heads, c.queries, c.keys}, 5)};
+    const Tensor y = attention(q, k, v, options, ctx);
+    EXPECT_TRUE(close(y, attention(q, k, v, options, oracle), tolerance(v)));
+  }
+}
+
 struct LinearAttentionCase {
   int64_t batch, tokens, heads, head_dim;
   [[nodiscard]] std::string name() const { return fmt::format("b{}_n{}_h{}_d{}", batch, tokens, heads, head_dim); }
@@ -175,6 +191,8 @@ TEST_P(RopeTest, MatchesReference) {
   }
   // Two products of at most |x| and their sum, which may cancel.
   EXPECT_TRUE(close(rope_rotate_half(x, cos, sin, ctx), rope_rotate_half(x, cos, sin, oracle),
+                    {.absolute = 1.5 * 5 * kEpsilon}));
+  EXPECT_TRUE(close(rope_interleaved(x, cos, sin, ctx), rope_interleaved(x, cos, sin, oracle),
                     {.absolute = 1.5 * 5 * kEpsilon}));
 }
 

@@ -84,6 +84,9 @@ void add_norm(std::vector<OpRun>& all) {
   all.push_back({"rms_norm_one_row", {normal({1, 100003}, 1)}, [](Inputs in, Context& ctx) {
                    return rms_norm(in[0], {}, 1e-5F, {}, ctx);
                  }});
+  all.push_back({"layer_norm",
+                 {normal({3, 101, 131}, 1), normal({131}, 2), normal({131}, 3)},
+                 [](Inputs in, Context& ctx) { return layer_norm(in[0], in[1], in[2], 1e-6F, ctx); }});
   all.push_back({"layer_norm_modulate",
                  {normal({2, 101, 131}, 1), normal({2, 131}, 2), normal({2, 131}, 3)},
                  [](Inputs in, Context& ctx) { return layer_norm_modulate(in[0], in[1], in[2], 1e-6F, ctx); }});
@@ -107,6 +110,16 @@ void add_attention(std::vector<OpRun>& all) {
                  [](Inputs in, Context& ctx) { return relu_linear_attention(in[0], in[1], in[2], 3, 1e-15F, ctx); }});
   all.push_back({"relu_linear_attention_packed", {normal({1, 4099, 96}, 1)}, [](Inputs in, Context& ctx) {
                    return relu_linear_attention_packed(in[0], 32, 1e-15F, ctx);
+                 }});
+  all.push_back({"rope_interleaved",
+                 {normal({2, 77, 3 * 26}, 1), normal({77, 13}, 2), normal({77, 13}, 3)},
+                 [](Inputs in, Context& ctx) { return rope_interleaved(in[0], in[1], in[2], ctx); }});
+  all.push_back({"attention_head_bias",
+                 {normal({2, 131, 5 * 12}, 1), normal({2, 67, 5 * 12}, 2), normal({2, 67, 5 * 12}, 3),
+                  normal({5, 131, 67}, 4), normal({2, 67}, 5)},
+                 [](Inputs in, Context& ctx) {
+                   return attention(in[0], in[1], in[2],
+                                    {.heads = 5, .kv_heads = 5, .scale = 0.3F, .bias = in[4], .head_bias = in[3]}, ctx);
                  }});
   all.push_back({"rope_rotate_half",
                  {normal({2, 301, 144}, 1), normal({301, 36}, 2), normal({301, 36}, 3)},
@@ -151,6 +164,12 @@ void add_layout(std::vector<OpRun>& all) {
   one("mean_channel_groups", {33, 35, 28},
       [](const Tensor& x, Context& ctx) { return mean_channel_groups(x, 4, ctx); });
   one("slice_channels", {33, 35, 28}, [](const Tensor& x, Context& ctx) { return slice_channels(x, 5, 22, ctx); });
+  one("patchify_video", {2, 5, 4, 34, 30}, [](const Tensor& x, Context& ctx) {
+    return patchify_video(x, {1, 2, 2}, ctx);
+  });
+  one("unpatchify_video", {2, 4 * 17 * 15, 28}, [](const Tensor& x, Context& ctx) {
+    return unpatchify_video(x, {4, 17, 15}, {1, 2, 2}, ctx);
+  });
   one("unpatchify", {2, 1155, 28}, [](const Tensor& x, Context& ctx) { return unpatchify(x, 33, 35, 2, ctx); });
   all.push_back({"concat_channels", {normal({33, 35, 7}, 1), normal({33, 35, 30}, 2)}, [](Inputs in, Context& ctx) {
                    return concat_channels(in[0], in[1], ctx);

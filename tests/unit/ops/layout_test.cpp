@@ -86,5 +86,16 @@ TEST_P(LayoutTest, Unpatchifies) {
                         unpatchify(tokens, c().height, c().width, c().factor, oracle)));
 }
 
+TEST_P(LayoutTest, PatchesOfAClip) {
+  const Patch patch = {c().factor, 2, c().factor};
+  const Patch grid = {2, c().height, c().width};
+  const Tensor clip =
+      iota({c().batch, c().channels, grid.frames * patch.frames, grid.height * patch.height, grid.width * patch.width});
+  EXPECT_TRUE(identical(patchify_video(clip, patch, ctx), patchify_video(clip, patch, oracle)));
+  const Tensor tokens = iota(
+      {c().batch, grid.frames * grid.height * grid.width, c().channels * patch.frames * patch.height * patch.width});
+  EXPECT_TRUE(identical(unpatchify_video(tokens, grid, patch, ctx), unpatchify_video(tokens, grid, patch, oracle)));
+}
+
 }  // namespace
 }  // namespace swan::ops::testing

@@ -88,5 +88,20 @@ TEST_P(LayerNormModulateTest, MatchesReference) {
   }
 }
 
+using LayerNormTest = OracleTest<NormCase>;
+SWAN_FOR_EACH_CASE(LayerNormTest, cases());
+
+TEST_P(LayerNormTest, MatchesReference) {
+  const auto& [batch, tokens, channels] = param();
+  const Tensor weight = normal({channels}, 2), bias = normal({channels}, 3);
+  for (const double mean : {0.0, 2.0, 300.0}) {  // tolerances as above
+    const Tensor x = normal({batch, tokens, channels}, 1, 1, mean);
+    const float eps = channels < 16 ? 1.0F : 1e-6F;
+    EXPECT_TRUE(close(layer_norm(x, weight, bias, eps, ctx), layer_norm(x, weight, bias, eps, oracle),
+                      {.relative = kRelative, .absolute = kEpsilon * (40 + 16 * mean)}))
+        << "mean " << mean;
+  }
+}
+
 }  // namespace
 }  // namespace swan::ops::testing

@@ -59,6 +59,25 @@ TEST_F(ShapeErrors, Conv2d) {
   invalid([&] { return run(f16({1, 4, 4, 3}), {.weight = f32({5, 3, 1, 1})}); }, {"conv2d", "x", "f16"});
 }
 
+TEST_F(ShapeErrors, Conv3d) {
+  const auto run = [&](const std::vector<Tensor>& frames, const ConvWeight& w) {
+    return conv3d(frames, w, Activation::kNone, ctx);
+  };
+  const ConvWeight w = {.weight = f32({5, 3, 2, 1, 1})};
+  mismatch([&] { return run({f32({1, 4, 4, 3})}, w); }, {"conv3d", "1 frames", "[5, 3, 2, 1, 1]"});
+  mismatch([&] { return run({f32({1, 4, 4, 3}), f32({1, 4, 5, 3})}, w); }, {"frame", "[1, 4, 5, 3]", "[1, 4, 4, 3]"});
+  mismatch([&] { return run({Tensor(), f32({1, 4, 4, 4})}, w); }, {"conv3d", "[1, 4, 4, 4]"});
+  invalid([&] { return run({Tensor(), Tensor()}, w); }, {"conv3d", "no frame"});
+  mismatch([&] { return run({f32({1, 4, 4, 3})}, {.weight = f32({5, 3, 1, 1})}); }, {"weight", "[5, 3, 1, 1]"});
+}
+
+TEST_F(ShapeErrors, PatchesOfAClip) {
+  mismatch([&] { return patchify_video(f32({1, 2, 3, 4, 5}), {1, 2, 2}, ctx); }, {"patchify_video", "[1, 2, 3, 4, 5]"});
+  mismatch([&] { return patchify_video(f32({1, 2, 3, 4}), {1, 2, 2}, ctx); }, {"patchify_video", "[1, 2, 3, 4]"});
+  mismatch([&] { return unpatchify_video(f32({1, 6, 8}), {1, 2, 2}, {1, 2, 2}, ctx); }, {"grid", "1 x 2 x 2"});
+  mismatch([&] { return unpatchify_video(f32({1, 4, 6}), {1, 2, 2}, {1, 2, 2}, ctx); }, {"[1, 4, 6]", "4"});
+}
+
 TEST_F(ShapeErrors, Conv2dGeometry) {
   const auto run = [&](const ConvWeight& w) { return conv2d(f32({1, 2, 9, 3}), w, Activation::kNone, ctx); };
   // A kernel larger than the padded picture, also where the stride is larger still: (2 - 3) / 4 rounds to zero.
@@ -112,6 +131,8 @@ TEST_F(ShapeErrors, Norms) {
   };
   mismatch([&] { return run(f32({4}), f32({2, 4})); }, {"layer_norm_modulate", "scale", "[4]", "[2, 4]"});
   mismatch([&] { return run(f32({2, 4}), f32({2, 3})); }, {"layer_norm_modulate", "shift", "[2, 3]", "[2, 4]"});
+  mismatch([&] { return layer_norm(x, f32({3}), f32({4}), 1e-5F, ctx); }, {"layer_norm", "weight", "[3]", "[4]"});
+  mismatch([&] { return layer_norm(x, f32({4}), f32({5}), 1e-5F, ctx); }, {"layer_norm", "bias", "[5]", "[4]"});
   mismatch([&] { return layer_norm_modulate(f32({3, 4}), f32({3, 4}), f32({3, 4}), 1e-5F, ctx); }, {"x", "[3, 4]"});
 }
 

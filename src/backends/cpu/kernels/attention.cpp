@@ -44,7 +44,7 @@ HWY_INLINE V Score(D d, V s, V scale, float cap) {
   return s;
 }
 
-void SoftmaxRow(float* scores, const float* bias, int64_t n, float scale_value, float cap) {
+void SoftmaxRow(float* scores, const float* head_bias, const float* bias, int64_t n, float scale_value, float cap) {
   const D d;
   using V = hn::Vec<D>;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -56,6 +56,7 @@ void SoftmaxRow(float* scores, const float* bias, int64_t n, float scale_value, 
   V top = hn::Set(d, -std::numeric_limits<float>::infinity());
   for (int64_t i = 0; i < whole; i += lanes) {
     V s = Score<V>(d, hn::LoadU(d, scores + i), scale, cap);
+    if (head_bias != nullptr) s = hn::Add(s, hn::LoadU(d, head_bias + i));
     if (bias != nullptr) s = hn::Add(s, hn::LoadU(d, bias + i));
     hn::StoreU(s, d, scores + i);
     top = hn::Max(top, s);
@@ -65,7 +66,8 @@ void SoftmaxRow(float* scores, const float* bias, int64_t n, float scale_value, 
     std::memcpy(tail, scores + whole, rest);
     hn::Store(Score<V>(d, hn::Load(d, tail), scale, cap), d, tail);
     for (int64_t i = whole; i < n; ++i) {
-      scores[i] = tail[i - whole] + (bias != nullptr ? bias[i] : 0.0F);
+      scores[i] = tail[i - whole] + (head_bias != nullptr ? head_bias[i] : 0.0F);
+      if (bias != nullptr) scores[i] += bias[i];
       max = std::max(max, scores[i]);
     }
   }
@@ -221,6 +223,25 @@ void RopeRow(const float* x, const float* cos, const float* sin, float* y, int64
   }
 }
 
+// LoadInterleaved2 splits pairs into a vector of firsts and one of seconds.
+void RopeInterleavedRow(const float* x, const float* cos, const float* sin, float* y, int64_t half) {
+  const D d;
+  using V = hn::Vec<D>;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= half; i += lanes) {
+    V a, b;
+    hn::LoadInterleaved2(d, x + 2 * i, a, b);
+    const V c = hn::LoadU(d, cos + i), s = hn::LoadU(d, sin + i);
+    hn::StoreInterleaved2(hn::Sub(hn::Mul(a, c), hn::Mul(b, s)), hn::Add(hn::Mul(a, s), hn::Mul(b, c)), d, y + 2 * i);
+  }
+  for (; i < half; ++i) {
+    const float a = x[2 * i], b = x[2 * i + 1];
+    y[2 * i] = a * cos[i] - b * sin[i];
+    y[2 * i + 1] = a * sin[i] + b * cos[i];
+  }
+}
+
 }  // namespace swan::backends::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -230,9 +251,10 @@ namespace swan::backends::kernels {
 HWY_EXPORT(SoftmaxRow);
 HWY_EXPORT(LinearAttentionHeadImpl);
 HWY_EXPORT(RopeRow);
+HWY_EXPORT(RopeInterleavedRow);
 
-void softmax_row(float* scores, const float* bias, int64_t n, float scale, float cap) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxRow)(scores, bias, n, scale, cap);
+void softmax_row(float* scores, const float* head_bias, const float* bias, int64_t n, float scale, float cap) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxRow)(scores, head_bias, bias, n, scale, cap);
 }
 void relu_linear_attention_head(const float* q, const float* k, const float* v, float* y, float* state,
                                 const LinearAttentionHead& head) {
@@ -240,6 +262,10 @@ void relu_linear_attention_head(const float* q, const float* k, const float* v, 
 }
 void rope_rotate_half_row(const float* x, const float* cos, const float* sin, float* y, int64_t half) {
   HWY_DYNAMIC_DISPATCH(RopeRow)(x, cos, sin, y, half);
+}
+
+void rope_interleaved_row(const float* x, const float* cos, const float* sin, float* y, int64_t half) {
+  HWY_DYNAMIC_DISPATCH(RopeInterleavedRow)(x, cos, sin, y, half);
 }
 
 }  // namespace swan::backends::kernels

@@ -87,11 +87,11 @@ void RmsNormRows(const float* x, const float* residual, float* y, int64_t rows, 
                y + r * norm.channels, norm);
 }
 
-void LayerNormModulateRows(const float* x, const float* scale, const float* shift, float* y, int64_t rows,
-                           int64_t channels, float eps) {
+void LayerNormRows(const float* x, float one_value, const float* scale, const float* shift, float* y, int64_t rows,
+                   int64_t channels, float eps) {
   const D d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto one = hn::Set(d, 1.0F);
+  const auto one = hn::Set(d, one_value);
   for (int64_t r = 0; r < rows; ++r, x += channels, y += channels) {
     const float mean = Sum(x, channels) / static_cast<float>(channels);
     const float rstd = 1.0F / std::sqrt(SumOfSquares(x, mean, channels) / static_cast<float>(channels) + eps);
@@ -101,7 +101,7 @@ void LayerNormModulateRows(const float* x, const float* scale, const float* shif
       const auto normed = hn::Mul(hn::Sub(hn::LoadU(d, x + i), m), s);
       hn::StoreU(hn::MulAdd(normed, hn::Add(one, hn::LoadU(d, scale + i)), hn::LoadU(d, shift + i)), d, y + i);
     }
-    for (; i < channels; ++i) y[i] = (x[i] - mean) * rstd * (1.0F + scale[i]) + shift[i];
+    for (; i < channels; ++i) y[i] = (x[i] - mean) * rstd * (one_value + scale[i]) + shift[i];
   }
 }
 
@@ -112,7 +112,7 @@ HWY_AFTER_NAMESPACE();
 namespace swan::backends::kernels {
 
 HWY_EXPORT(RmsNormRows);
-HWY_EXPORT(LayerNormModulateRows);
+HWY_EXPORT(LayerNormRows);
 
 void rms_norm_rows(const float* x, const float* residual, float* y, int64_t rows, const RmsNorm& norm) {
   HWY_DYNAMIC_DISPATCH(RmsNormRows)(x, residual, y, rows, norm);
@@ -122,9 +122,9 @@ void rms_norm_rows(const float* x, const float* residual, float* y, int64_t rows
   if (residual != nullptr) add(y, residual, y, n);
 }
 
-void layer_norm_modulate_rows(const float* x, const float* scale, const float* shift, float* y, int64_t rows,
-                              int64_t channels, float eps) {
-  HWY_DYNAMIC_DISPATCH(LayerNormModulateRows)(x, scale, shift, y, rows, channels, eps);
+void layer_norm_rows(const float* x, float one, const float* scale, const float* shift, float* y, int64_t rows,
+                     int64_t channels, float eps) {
+  HWY_DYNAMIC_DISPATCH(LayerNormRows)(x, one, scale, shift, y, rows, channels, eps);
 }
 
 }  // namespace swan::backends::kernels

@@ -18,7 +18,8 @@ struct RmsNorm {
 
 /// residual may be null.
 void rms_norm_rows(const float* x, const float* residual, float* y, int64_t rows, const RmsNorm& norm);
-void layer_norm_modulate_rows(const float* x, const float* scale, const float* shift, float* y, int64_t rows,
-                              int64_t channels, float eps);
+/// y = (x - mean) / sqrt(var + eps) * (one + scale) + shift. `one` is 1 for a modulation, 0 where scale is a weight.
+void layer_norm_rows(const float* x, float one, const float* scale, const float* shift, float* y, int64_t rows,
+                     int64_t channels, float eps);
 
 }  // namespace swan::backends::kernels
