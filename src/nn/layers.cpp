@@ -36,6 +36,11 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
     : Module(scope),
       weight_{.weight = scope.weight("weight", {out, in}), .bias = bias ? scope.vector("bias", {out}) : Tensor()} {}
 
+Linear::Linear(const Scope& scope, const Shape& kernel)
+    : Module(scope), weight_{.weight = scope.weight("weight", kernel), .bias = scope.vector("bias", {kernel[0]})} {
+  if (weight_.weight.defined()) weight_.weight = weight_.weight.reshape({kernel[0], -1});
+}
+
 Tensor Linear::forward(const Tensor& x, Context& ctx, ops::Activation activation) const {
   return ops::linear(x, weight_, activation, ctx);
 }
@@ -66,6 +71,13 @@ Tensor Conv2d::forward(const Tensor& x, Context& ctx, ops::Activation activation
 
 void Conv2d::fold_affine(const Tensor& factor, const Tensor& offset) {
   fold(weight_.weight, weight_.bias, factor, offset);
+}
+
+LayerNorm::LayerNorm(const Scope& scope, int64_t channels, float eps)
+    : Module(scope), eps_(eps), weight_(scope.vector("weight", {channels})), bias_(scope.vector("bias", {channels})) {}
+
+Tensor LayerNorm::forward(const Tensor& x, Context& ctx) const {
+  return tap(ctx, ops::layer_norm(x, weight_, bias_, eps_, ctx));
 }
 
 RmsNorm::RmsNorm(const Scope& scope, int64_t channels, const Options& options)

@@ -34,14 +34,29 @@ class Module {
 class Linear : public Module {
  public:
   Linear(const Scope& scope, int64_t in, int64_t out, bool bias = true);
+  /// With the weight of a convolution whose kernel is its stride, [out, ...]: a linear layer over patches. Has a bias.
+  Linear(const Scope& scope, const Shape& kernel);
   /// @param x  [..., in] f32;  @return  [..., out] f32
   [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx,
                                ops::Activation activation = ops::Activation::kNone) const;
   /// Multiplies the output by factor [out] and adds offset [out]: a batch norm that follows, folded in.
   void fold_affine(const Tensor& factor, const Tensor& offset);
+  /// Gives the pages of a mapped weight back until it is used again.
+  void drop_pages() const { weight_.weight.drop_pages(); }
 
  private:
   ops::LinearWeight weight_;
+};
+
+/// torch.nn.LayerNorm with weight and bias.
+class LayerNorm : public Module {
+ public:
+  LayerNorm(const Scope& scope, int64_t channels, float eps);
+  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const;
+
+ private:
+  float eps_;
+  Tensor weight_, bias_;
 };
 
 struct Conv2dOptions {

@@ -1,0 +1,93 @@
+#include "models/wan_transformer.h"
+
+#include "core/error.h"
+#include "core/generator.h"
+#include "cpu/kernels.h"
+#include "taps.h"
+
+namespace swan {
+namespace {
+
+using support::Golden;
+
+constexpr double kTolerance = 4e-5;  // fixtures/README.md
+
+std::unique_ptr<models::WanTransformer3DModel> load(const Golden& golden) {
+  const auto weights = io::Weights::open(golden.path(), "diffusion_pytorch_model", "");
+  auto model = std::make_unique<models::WanTransformer3DModel>(
+      models::WanConfig::parse(io::Config::read(golden.config_path())), nn::Scope(weights));
+  weights->finish();
+  return model;
+}
+
+TEST(WanTransformer3DModel, MatchesDiffusers) {
+  const Golden golden = Golden::open("components/wan_transformer");
+  const auto model = load(golden);
+  ASSERT_GE(golden.cases().size(), 3U);
+  for (const auto& c : golden.cases()) {
+    Context ctx(backends::cpu_kernels());
+    ctx.record_taps(true);
+    const models::WanText text = model->encode_text(c.input("encoder_hidden_states"), ctx);
+    const Tensor out = model->forward(c.input("hidden_states"), c.input("timestep").to(DType::kF32), text, ctx);
+    EXPECT_TRUE(support::close(out, c.output("sample"), kTolerance)) << c.name << ": " << c.note;
+    support::expect_taps(ctx, c, kTolerance, {"rope.0", "rope.1"});  // tables; what they do shows in attn1
+  }
+}
+
+// Rows of zeros are one row that weighs as much as all of them; case_02 is what the pipeline gives.
+TEST(WanTransformer3DModel, KeepsOneOfTheRowsOfPadding) {
+  const Golden golden = Golden::open("components/wan_transformer");
+  const auto model = load(golden);
+  Context ctx(backends::cpu_kernels());
+  const auto& c = golden.at("case_02");
+  const models::WanText text = model->encode_text(c.input("encoder_hidden_states"), ctx);
+  ASSERT_TRUE(text.bias.defined());
+  EXPECT_LT(text.bias.dim(1), c.input("encoder_hidden_states").dim(1) / 2);
+  EXPECT_EQ(text.blocks.at(0).key.dim(1), text.bias.dim(1));
+}
+
+TEST(WanTransformer3DModel, RefusesClipsThatDoNotFit) {
+  const Golden golden = Golden::open("components/wan_transformer");
+  const auto model = load(golden);
+  Context ctx(backends::cpu_kernels());
+  const auto& c = golden.cases()[0];
+  const models::WanText text = model->encode_text(c.input("encoder_hidden_states"), ctx);
+  const auto code_of = [&](const Shape& shape) {
+    try {
+      (void)model->forward(Tensor::zeros(shape, DType::kF32), Tensor::full({shape[0]}, 1), text, ctx);
+    } catch (const Error& e) {
+      return e.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  EXPECT_EQ(code_of({1, 8, 2, 5, 6}), ErrorCode::kShapeMismatch);     // 5 is no multiple of the patch
+  EXPECT_EQ(code_of({1, 8, 70, 2, 2}), ErrorCode::kInvalidArgument);  // beyond rope_max_seq_len
+}
+
+TEST(WanConfig, RefusesWhatItCannotCompute) {
+  const auto json = support::read_json(Golden::open("components/wan_transformer").config_path());
+  const auto code_of = [](const nlohmann::json& j) {
+    try {
+      (void)models::WanConfig::parse(io::Config(j, "config.json"));
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("config.json"), std::string::npos) << e.what();
+      return e.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  for (const auto& [key, value] :
+       std::map<std::string, nlohmann::json>{{"image_dim", 1280}, {"added_kv_proj_dim", 1536}, {"qk_norm", "layer"}}) {
+    auto changed = json;
+    changed[key] = value;
+    EXPECT_EQ(code_of(changed), ErrorCode::kUnsupported) << key;
+  }
+  for (const auto& [key, value] : std::map<std::string, nlohmann::json>{
+           {"attention_head_dim", 25}, {"patch_size", {1, 2}}, {"patch_size", {0, 2, 2}}, {"num_layers", -1}}) {
+    auto changed = json;
+    changed[key] = value;
+    EXPECT_EQ(code_of(changed), ErrorCode::kCorruptFile) << key;
+  }
+}
+
+}  // namespace
+}  // namespace swan
