@@ -41,11 +41,6 @@ void print(const std::string& name, const std::string& shape, const std::vector<
       name, shape, fmt::join(seconds, ","), num_threads(), backends::cpu_isa(), version(), peak_resident_bytes());
 }
 
-std::shared_ptr<io::Weights> weights_of(const io::Repository& repository, const std::string& name) {
-  const io::Component& c = repository.component(name);
-  return io::Weights::open(c.directory, c.weight_stem(), repository.variant_for(c, ""));
-}
-
 // Seconds between the ends of consecutive steps of warm runs.
 void bench_steps(const std::string& model, int runs, int steps) {
   const auto pipeline = ImagePipeline::open(model);
@@ -69,7 +64,7 @@ void bench_steps(const std::string& model, int runs, int steps) {
 
 void bench_forward(const io::Repository& repository, int runs, int64_t size) {
   const auto config = models::SanaConfig::parse(io::Config::read(repository.file("transformer", "config.json")));
-  const auto weights = weights_of(repository, "transformer");
+  const auto weights = repository.open_weights("transformer", "");
   const models::SanaTransformer2DModel model(config, nn::Scope(weights));
   weights->finish();
   Generator generator(0);
@@ -87,7 +82,7 @@ void bench_forward(const io::Repository& repository, int runs, int64_t size) {
 
 void bench_decode(const io::Repository& repository, int runs, int64_t size) {
   const auto config = models::AutoencoderDCConfig::parse(io::Config::read(repository.file("vae", "config.json")));
-  const auto weights = weights_of(repository, "vae");
+  const auto weights = repository.open_weights("vae", "");
   const models::AutoencoderDC vae(config, weights, std::nullopt, models::AutoencoderDC::Halves::kDecoder);
   weights->finish();
   Generator generator(0);

@@ -167,4 +167,9 @@ std::string Repository::variant_for(const Component& component, const std::strin
   return elsewhere ? "" : variant;
 }
 
+std::shared_ptr<Weights> Repository::open_weights(const std::string& component, const std::string& variant) const {
+  const Component& c = this->component(component);
+  return Weights::open(c.directory, c.weight_stem(), variant_for(c, variant));
+}
+
 }  // namespace swan::io

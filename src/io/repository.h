@@ -1,7 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "io/weights.h"
 
 namespace swan::io {
 
@@ -40,6 +43,9 @@ class Repository {
   [[nodiscard]] const Component& component(const std::string& name) const;
   /// Path of a file of a component. @throws Error as component(); kNotFound when it is not there
   [[nodiscard]] std::string file(const std::string& component, const std::string& name) const;
+  /// Opens a component's weights with the variant that variant_for gives. @throws Error as component() and
+  /// Weights::open
+  [[nodiscard]] std::shared_ptr<Weights> open_weights(const std::string& component, const std::string& variant) const;
   /// The variant to open a component's weights with when the user asked for `variant`: as in diffusers a component that
   /// lacks it uses its plain files, unless no component has it; then opening will say which variants there are.
   [[nodiscard]] std::string variant_for(const Component& component, const std::string& variant) const;

@@ -23,9 +23,7 @@ PromptEncoder::~PromptEncoder() = default;
 
 const models::Gemma2Model& PromptEncoder::model() {
   if (!model_) {
-    const io::Component& component = repository_.component("text_encoder");
-    const auto weights =
-        io::Weights::open(component.directory, component.weight_stem(), repository_.variant_for(component, variant_));
+    const auto weights = repository_.open_weights("text_encoder", variant_);
     model_ = std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, storage_));
     weights->finish();
     log(LogLevel::kDebug, "text_encoder: {}", weights->description());

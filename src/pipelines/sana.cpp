@@ -8,7 +8,6 @@
 
 #include "core/allocator.h"
 #include "core/error.h"
-#include "core/generator.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "cpu/kernels.h"
@@ -17,6 +16,8 @@
 #include "ops/layout.h"
 #include "pipelines/complex_instruction.h"
 #include "pipelines/image_processor.h"
+#include "pipelines/load_options.h"
+#include "pipelines/noise.h"
 #include "pipelines/parameters.h"
 #include "pipelines/stages.h"
 
@@ -35,39 +36,6 @@ struct SanaPipeline::Plan {
 };
 
 namespace {
-
-// Components up to this size stay in memory between runs; larger ones leave after their stage, so that only one of them
-// is there at a time. Their files remain in the system's cache: opening them again is cheap.
-constexpr size_t kResidentBytes = size_t{256} << 20;
-
-std::optional<DType> storage_of(const std::string& name) {
-  if (name == "auto") return std::nullopt;
-  if (name == "f32" || name == "f16" || name == "bf16") return parse_dtype(name);
-  fail(ErrorCode::kInvalidArgument, "dtype '{}' is not known; use auto, f32, f16 or bf16.", name);
-}
-
-void check_device(const std::string& device) {
-  if (device == "auto" || device == "cpu") return;
-  fail(ErrorCode::kUnsupported, "device '{}' is not there: this build of Swan has the CPU alone; use auto or cpu.",
-       device);
-}
-
-// One draw of the whole batch, or one by each of a list of generators. Ref: diffusers torch_utils.randn_tensor
-class Noise {
- public:
-  explicit Noise(const std::vector<uint64_t>& seeds) {
-    for (const uint64_t seed : seeds) generators_.emplace_back(seed);
-  }
-  [[nodiscard]] Tensor draw(const Shape& shape, Context& ctx) {
-    if (generators_.size() == 1) return generators_[0].randn(shape);
-    std::vector<Tensor> rows;
-    for (Generator& generator : generators_) rows.push_back(generator.randn({1, shape[1], shape[2], shape[3]}));
-    return ops::concat_rows(rows, ctx);
-  }
-
- private:
-  std::vector<Generator> generators_;
-};
 
 // Each row `times` times in a row: [a, b] to [a, a, b, b].
 Tensor repeat_rows(const Tensor& x, int64_t times, Context& ctx) {
@@ -119,10 +87,10 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
     : repository_(std::move(repository)),
       model_name_(std::move(model_name)),
       options_(options),
-      storage_(storage_of(options.dtype)),
+      storage_(storage_of(options)),
       transformer_config_(models::SanaConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
       vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))) {
-  check_device(options.device);
+  check_device(options);
   if (transformer_config_.guidance_embeds)
     fail(ErrorCode::kUnsupported,
          "{}: its transformer takes a guidance embedding (Sana-Sprint), which this version's pipeline does not give.",
@@ -217,9 +185,7 @@ PromptEmbeds SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) const {
 
 void SanaPipeline::load_transformer() {
   if (transformer_) return;
-  const io::Component& component = repository_.component("transformer");
-  const auto weights = io::Weights::open(component.directory, component.weight_stem(),
-                                         repository_.variant_for(component, options_.variant));
+  const auto weights = repository_.open_weights("transformer", options_.variant);
   transformer_ = std::make_unique<models::SanaTransformer2DModel>(transformer_config_, nn::Scope(weights, storage_));
   weights->finish();
   transformer_bytes_ = weights->bytes();
@@ -228,9 +194,7 @@ void SanaPipeline::load_transformer() {
 
 void SanaPipeline::load_vae() {
   if (vae_) return;
-  const io::Component& component = repository_.component("vae");
-  const auto weights = io::Weights::open(component.directory, component.weight_stem(),
-                                         repository_.variant_for(component, options_.variant));
+  const auto weights = repository_.open_weights("vae", options_.variant);
   vae_ =
       std::make_unique<models::AutoencoderDC>(vae_config_, weights, storage_, models::AutoencoderDC::Halves::kDecoder);
   weights->finish();
@@ -286,7 +250,7 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeds& text, Stages&
 
 namespace {
 // Decoding a picture whole is what the reference does; above this many bytes of activations it is done in tiles
-// instead, on every machine alike, so that a picture does not depend on how much memory there is. 1024 x 1024 is just
+// instead, on every machine alike, so that a picture does not depend on how much memory there is. 1024 x 2048 is
 // within.
 constexpr int64_t kDecodeWorkingSet = int64_t{5} << 29;
 // A quarter of each tile is blended into its neighbour.

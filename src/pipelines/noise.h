@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/context.h"
+#include "core/generator.h"
+#include "swan/tensor.h"
+
+namespace swan::pipelines {
+
+/// The noise of a run: one generator's draw of the whole batch, or one draw by each of a list of generators.
+/// Ref: diffusers utils/torch_utils.py, randn_tensor
+class Noise {
+ public:
+  /// @param seeds  one, or one for each sample of the batch
+  explicit Noise(const std::vector<uint64_t>& seeds);
+  /// @param shape  [B, ...];  @return f32
+  [[nodiscard]] Tensor draw(const Shape& shape, Context& ctx);
+
+ private:
+  std::vector<Generator> generators_;
+};
+
+}  // namespace swan::pipelines
