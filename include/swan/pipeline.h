@@ -13,12 +13,40 @@
 
 namespace swan {
 
+/// Where the embeddings of prompts are kept on disk, so that a prompt met before needs no text encoder. Shared by
+/// models and by processes; entries tell encoder, tokenizer, prompt and length apart. The least recently used go first.
+struct EmbedCacheOptions {
+  std::string directory;                     ///< empty: none on disk
+  uint64_t max_bytes = uint64_t{256} << 20;  ///< of all entries together
+};
+/// $SWAN_EMBED_CACHE if set ("off": none), else swan/embeddings in $XDG_CACHE_HOME or ~/.cache.
+[[nodiscard]] SWAN_API EmbedCacheOptions default_embed_cache();
+
 /// How to open a repository.
 struct LoadOptions {
   std::string variant = {};     ///< "fp16" picks model.fp16.safetensors; empty: the plain files
   std::string dtype = "auto";   ///< storage of the weights: auto (as stored), f32, bf16, f16. The CPU computes in f32
   std::string device = "auto";  ///< auto or cpu
+  EmbedCacheOptions embed_cache = {};  ///< none on disk unless asked for
 };
+
+/// What a text encoder makes of prompts: of `swan embed`, or a mixture of such.
+struct PromptEmbeddings {
+  Tensor embeds;          ///< [B, L, D] f32
+  Tensor attention_mask;  ///< [B, L] i32, 1 = token; embeds are zero elsewhere
+  [[nodiscard]] bool defined() const { return embeds.defined(); }
+};
+/// Reads tensors "prompt_embeds" [B, L, D] and "prompt_attention_mask" [B, L] of a safetensors file; with `negative`
+/// those named "negative_prompt_embeds" and so on, undefined when the file has none.
+/// @throws Error kNotFound, kCorruptFile, kMissingTensor
+[[nodiscard]] SWAN_API PromptEmbeddings load_prompt_embeddings(const std::string& path, bool negative = false);
+/// Writes what load_prompt_embeddings reads. @param negative  undefined: none
+SWAN_API void save_prompt_embeddings(const std::string& path, const PromptEmbeddings& positive,
+                                     const PromptEmbeddings& negative = {});
+/// A point between two prompts' embeddings, each of one row: position 0 gives a, 1 gives b.
+/// @param spherical  along the arc of each token's vector instead of the straight line
+[[nodiscard]] SWAN_API PromptEmbeddings interpolate_embeddings(const PromptEmbeddings& a, const PromptEmbeddings& b,
+                                                               double position, bool spherical);
 
 /// Tiles for the decoder, in pixels; names as in diffusers' enable_tiling.
 struct VaeTiling {
@@ -39,8 +67,11 @@ struct ImageRequest {
   int num_images_per_prompt = 1;
   /// One seed: one generator draws the whole batch. As many seeds as pictures: a list of generators, one each.
   std::vector<uint64_t> seed = {0};
-  std::string scheduler;  ///< empty: the repository's; else a name of scheduler_names()
-  Tensor latents;         ///< [B, C, h, w] f32 initial noise instead of the seed's
+  std::string scheduler;                    ///< empty: the repository's; else a name of scheduler_names()
+  Tensor latents;                           ///< [B, C, h, w] f32 initial noise instead of the seed's
+  std::optional<double> flow_shift;         ///< instead of the repository's
+  PromptEmbeddings prompt_embeds;           ///< instead of prompt: its text encoder is not needed then
+  PromptEmbeddings negative_prompt_embeds;  ///< instead of negative_prompt
   /// Lines joined by a newline and put before the prompt. Not set: Swan's default for models trained with one (those
   /// with the Gemma-2-2B encoder), nothing for others. Set and empty: none.
   std::optional<std::vector<std::string>> complex_human_instruction;
@@ -52,15 +83,29 @@ struct ImageRequest {
   bool decode = true;  ///< false: only latents are returned (output_type "latent")
 };
 
+/// What is about to be handed over, for Callbacks::inspect.
+struct OutputInfo {
+  std::string prompt;  ///< empty when embeddings were given
+  int64_t index = 0;   ///< which picture or video of the run
+  int64_t frame = 0;   ///< of a video; 0 for a picture
+  int64_t frames = 1;
+};
+enum class Verdict { kPass, kBlock };
+
 /// Called between steps; must return quickly.
 struct Callbacks {
   /// stage: "load", "encode", "denoise" or "decode"; done of total steps of it
   std::function<void(const std::string& stage, int done, int total)> progress;
   const std::atomic<bool>* cancel = nullptr;  ///< when true, generate throws Error kCancelled within one step
+  /// A safety checker: sees every picture and every frame of a video before the caller gets it or it is written. It may
+  /// change the picture in place, to blur or replace it (the size must stay), or block it: a blocked picture is left
+  /// out (ImageResult::images holds an empty one), a blocked frame ends its video. What it throws ends the run.
+  std::function<Verdict(Image& picture, const OutputInfo& info)> inspect;
 };
 
 struct ImageResult {
   std::vector<Image> images;  ///< prompts x num_images_per_prompt, the pictures of one prompt together
+  std::vector<bool> blocked;  ///< by Callbacks::inspect
   Tensor latents;             ///< [B, C, h, w] f32, as the decoder receives them times scaling_factor
   /// For each picture its settings as a JSON object: model, prompt, negative_prompt, seed, seeds, index, height, width,
   /// num_inference_steps, guidance_scale, scheduler, dtype, device, version, ... Enough to repeat the run exactly; see
@@ -83,6 +128,9 @@ class SWAN_API ImagePipeline {
 
   /// @throws Error kInvalidArgument for a request that cannot be met, kCancelled, kNumerical naming stage and step, ...
   [[nodiscard]] virtual ImageResult generate(const ImageRequest& request, const Callbacks& callbacks = {}) = 0;
+  /// Embeddings of prompts, as a request takes them. @param request  gives prompts, instruction and length
+  /// @throws Error as generate
+  [[nodiscard]] virtual PromptEmbeddings embed(const ImageRequest& request, const Callbacks& callbacks = {}) = 0;
   /// The size that a request without one gets, in pixels.
   [[nodiscard]] virtual int64_t default_size() const = 0;
 };
@@ -97,6 +145,9 @@ struct RepeatableRequest {
 /// @throws Error kCorruptFile when the JSON is not what Swan writes; kInvalidArgument naming what cannot be repeated
 ///         (initial latents that came from a file)
 [[nodiscard]] SWAN_API RepeatableRequest request_from_parameters(const std::string& json);
+
+/// What kind of pipeline a repository is for: "image" or "video". @throws Error as ImagePipeline::open
+[[nodiscard]] SWAN_API std::string model_kind(const std::string& path);
 
 /// The folder of the embedded image model: $SWAN_MODELS, else relative to libswan or the program (build tree and
 /// installed layouts). @throws Error kNotFound listing where it looked
