@@ -39,7 +39,7 @@ struct Words {
   const char* embedded;       ///< the model without --model
   const char* max_length;     ///< default of --max-sequence-length
   const char* from;           ///< what --from reads
-  const char* steps_default;  ///< "20"
+  const char* steps_default;  ///< " 20" or ": ..."
   const char* guidance_default;
 };
 
@@ -48,15 +48,15 @@ constexpr Words kImageWords = {.noun = "picture",
                                .embedded = "the embedded emoji model",
                                .max_length = "300",
                                .from = "PNG, WebP or JPEG",
-                               .steps_default = "20",
-                               .guidance_default = "4.5"};
+                               .steps_default = " 20",
+                               .guidance_default = " 4.5"};
 constexpr Words kVideoWords = {.noun = "video",
                                .verb = "show",
                                .embedded = "the embedded emoji model",
                                .max_length = "512",
                                .from = "MP4, WebM, WebP, GIF or a folder of frames",
-                               .steps_default = "the model's own",
-                               .guidance_default = "the model's own"};
+                               .steps_default = ": the model's own",
+                               .guidance_default = ": the model's own"};
 
 void add_prompt(OptionSet& o, PromptArguments& a, const Words& w) {
   o.text("PROMPT", a.positional_prompt, "", fmt::format("What to {}, in quotes", w.verb));
@@ -116,9 +116,9 @@ void add_sampling(OptionSet& o, SamplingArguments& a, const Words& w) {
          fmt::format("Where the noise starts (default: chosen at random, and reported); several: one for each {}",
                      w.noun));
   o.text("--steps,--num-inference-steps", a.num_inference_steps, "N",
-         fmt::format("Denoising steps, 1 to 1000 (default {})", w.steps_default));
+         fmt::format("Denoising steps, 1 to 1000 (default{})", w.steps_default));
   o.text("--guidance-scale", a.guidance_scale, "X",
-         fmt::format("How closely to follow the prompt (default {}); 1 or less: without guidance, twice as fast",
+         fmt::format("How closely to follow the prompt (default{}); 1 or less: without guidance, twice as fast",
                      w.guidance_default));
   o.text("--scheduler", a.scheduler, "NAME", scheduler_help(), choice(scheduler_choices()));
   o.text("--flow-shift", a.flow_shift, "X",
