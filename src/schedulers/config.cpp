@@ -24,10 +24,10 @@ bool ConfigReader::has(const std::string& key) const {
 }
 
 const nlohmann::json& ConfigReader::value(const std::string& key) {
-  static const nlohmann::json kNull;
+  static const nlohmann::json absent;
   seen_.insert(key);
   const auto it = json_.find(key);
-  return it == json_.end() ? kNull : *it;
+  return it == json_.end() ? absent : *it;
 }
 
 void ConfigReader::wrong(const std::string& key, const std::string& expected) const {
@@ -42,13 +42,26 @@ bool ConfigReader::flag(const std::string& key, bool fallback) {
   return v.get<bool>();
 }
 
+namespace {
+bool is_whole(const nlohmann::json& v, int low, int high) {
+  const double number = v.is_number() ? v.get<double>() : NAN;
+  return number >= low && number <= high && number == std::floor(number);
+}
+}  // namespace
+
 int ConfigReader::integer(const std::string& key, int fallback, int low, int high) {
   const nlohmann::json& v = value(key);
   if (v.is_null()) return fallback;
-  const double number = v.is_number() ? v.get<double>() : NAN;
-  if (!(number >= low && number <= high && number == std::floor(number)))
-    wrong(key, fmt::format("a whole number from {} to {}", low, high));
-  return static_cast<int>(number);
+  if (!is_whole(v, low, high)) wrong(key, fmt::format("a whole number from {} to {}", low, high));
+  return v.get<int>();
+}
+
+std::set<int> ConfigReader::integers(const std::string& key, int low, int high) {
+  const nlohmann::json& v = value(key);
+  if (v.is_null()) return {};
+  if (!v.is_array() || !std::all_of(v.begin(), v.end(), [&](const auto& item) { return is_whole(item, low, high); }))
+    wrong(key, fmt::format("a list of whole numbers from {} to {}", low, high));
+  return v.get<std::set<int>>();
 }
 
 double ConfigReader::positive(const std::string& key, double fallback) {
@@ -63,7 +76,7 @@ std::string ConfigReader::choice(const std::string& key, const std::string& fall
                                  std::initializer_list<const char*> known) {
   const nlohmann::json& v = value(key);
   if (!v.is_null() && !v.is_string()) wrong(key, "a string");
-  const auto chosen = v.is_null() ? fallback : v.get<std::string>();
+  auto chosen = v.is_null() ? fallback : v.get<std::string>();
   if (std::none_of(known.begin(), known.end(), [&](const char* k) { return chosen == k; }))
     fail(ErrorCode::kUnsupported,
          "{}: '{}' is \"{}\", which Swan does not implement (it knows {}); choose another scheduler with --scheduler.",
@@ -71,14 +84,15 @@ std::string ConfigReader::choice(const std::string& key, const std::string& fall
   return chosen;
 }
 
-void ConfigReader::require(const std::string& key, const char* reason) {
-  if (flag(key, false)) return;
+void ConfigReader::require(const std::string& key, bool fallback, const char* reason) {
+  if (flag(key, fallback)) return;
   fail(ErrorCode::kUnsupported, "{}: '{}' is false, but {}.", path_, key, reason);
 }
 
 void ConfigReader::refuse(const std::string& key) {
   const nlohmann::json& v = value(key);
-  if (v.is_null() || v == false || v == 0) return;
+  const bool off = v.is_null() || (v.is_boolean() && !v.get<bool>()) || (v.is_number() && v.get<double>() == 0);
+  if (off) return;
   fail(ErrorCode::kUnsupported,
        "{}: '{}' is {}, which Swan does not implement; switch it off or choose another scheduler.", path_, key,
        v.dump());

@@ -26,9 +26,12 @@ class ConfigReader {
   [[nodiscard]] std::string choice(const std::string& key, const std::string& fallback,
                                    std::initializer_list<const char*> known);
 
-  /// @throws Error kUnsupported saying that `reason`, when the flag is not set
-  void require(const std::string& key, const char* reason);
-  /// @throws Error kUnsupported naming the key and its value, when it is there and neither null, false nor zero
+  /// A list of whole numbers, empty where the key is absent.
+  [[nodiscard]] std::set<int> integers(const std::string& key, int low, int high);
+
+  /// @throws Error kUnsupported saying that `reason`, when the flag, or `fallback` in its absence, is not set
+  void require(const std::string& key, bool fallback, const char* reason);
+  /// @throws Error kUnsupported naming the key and its value, when it is there and neither null, false nor a zero
   void refuse(const std::string& key);
   /// Keys that mean nothing for a flow, or nothing without an option that is refused.
   void ignore(std::initializer_list<const char*> keys) { seen_.insert(keys.begin(), keys.end()); }

@@ -10,7 +10,7 @@ namespace swan::schedulers {
 
 DpmSolverOptions DpmSolverOptions::read(ConfigReader& config) {
   DpmSolverOptions o;
-  config.require("use_flow_sigmas", "Swan's DPM-Solver runs flows only");
+  config.require("use_flow_sigmas", false, "Swan's DPM-Solver runs flows only");
   (void)config.choice("prediction_type", "epsilon", {"flow_prediction"});
   (void)config.choice("final_sigmas_type", "zero", {"zero"});
   o.sde = config.choice("algorithm_type", "dpmsolver++", {"dpmsolver++", "sde-dpmsolver++"}) == "sde-dpmsolver++";

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "core/error.h"
@@ -7,23 +8,32 @@
 #include "schedulers/dpmsolver_multistep.h"
 #include "schedulers/flow_match_euler.h"
 #include "schedulers/scheduler.h"
+#include "schedulers/unipc_multistep.h"
 #include "swan/pipeline.h"
 
 namespace swan {
 
 namespace {
+constexpr std::string_view kDpmSolver = "DPMSolverMultistepScheduler";
+constexpr std::string_view kFlowEuler = "FlowMatchEulerDiscreteScheduler";
+constexpr std::string_view kUniPC = "UniPCMultistepScheduler";
+
 struct Named {
   const char* name;
+  std::string_view class_name;
   const char* description;
 };
-constexpr std::array<Named, 3> kNamed = {
-    {{"dpmsolver++", "DPM-Solver++, multistep: few steps, the usual choice for Sana"},
-     {"sde-dpmsolver++", "DPM-Solver++ of the stochastic equation: fresh noise at every step, more steps needed"},
-     {"flow-euler", "Euler's method along the flow: plain and robust"}}};
+constexpr std::array<Named, 4> kNamed = {
+    {{"dpmsolver++", kDpmSolver, "DPM-Solver++, multistep: few steps, the usual choice for Sana"},
+     {"sde-dpmsolver++", kDpmSolver,
+      "DPM-Solver++ of the stochastic equation: fresh noise at every step, more steps needed"},
+     {"unipc", kUniPC, "UniPC, predictor and corrector: few steps, the usual choice for Wan"},
+     {"flow-euler", kFlowEuler, "Euler's method along the flow: plain and robust"}}};
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> scheduler_names() {
   std::vector<std::pair<std::string, std::string>> names;
+  names.reserve(kNamed.size());
   for (const Named& n : kNamed) names.emplace_back(n.name, n.description);
   return names;
 }
@@ -31,77 +41,101 @@ std::vector<std::pair<std::string, std::string>> scheduler_names() {
 namespace schedulers {
 
 namespace {
-constexpr std::string_view kDpmSolver = "DPMSolverMultistepScheduler";
-constexpr std::string_view kFlowEuler = "FlowMatchEulerDiscreteScheduler";
-
 std::string known_names() {
   std::string list;
   for (const Named& n : kNamed) list += (list.empty() ? "" : ", ") + std::string(n.name);
   return list;
 }
 
-// What a scheduler of another class says about the flow, for the one that replaces it.
-struct Flow {
-  int num_train_timesteps;
-  double shift;
-};
-Flow read_flow(ConfigReader& config, const std::string& class_name, const std::string& replacement) {
-  const bool shift = config.has("shift");
-  if (!shift && !config.has("flow_shift"))
-    fail(ErrorCode::kUnsupported,
-         "{}: {} has neither 'shift' nor 'flow_shift', so its model is no plain flow that '{}' could solve; leave "
-         "--scheduler out.",
-         config.path(), class_name, replacement);
-  (void)config.choice("prediction_type", "flow_prediction", {"flow_prediction"});
-  config.refuse("use_dynamic_shifting");  // the shift would depend on the picture's size
-  return {.num_train_timesteps = config.integer("num_train_timesteps", 1000, 1, 1'000'000),
-          .shift = config.positive(shift ? "shift" : "flow_shift", 1)};
-}
+// A repository's scheduler_config.json and what was asked for instead of it.
+class Choice {
+ public:
+  Choice(ConfigReader config, std::string class_name, std::string override_name, std::optional<double> flow_shift)
+      : config_(std::move(config)),
+        class_name_(std::move(class_name)),
+        override_name_(std::move(override_name)),
+        flow_shift_(flow_shift) {}
 
-std::unique_ptr<Scheduler> make_named(ConfigReader& config, const std::string& class_name, const std::string& name) {
-  if (name == "flow-euler") {
-    if (class_name == kFlowEuler) return std::make_unique<FlowMatchEuler>(FlowMatchEulerOptions::read(config));
-    const Flow flow = read_flow(config, class_name, name);
-    return std::make_unique<FlowMatchEuler>(
-        FlowMatchEulerOptions{.num_train_timesteps = flow.num_train_timesteps, .shift = flow.shift});
+  [[nodiscard]] std::unique_ptr<Scheduler> make() {
+    std::string_view solver = class_name_;
+    for (const Named& n : kNamed)
+      if (override_name_ == n.name) solver = n.class_name;
+
+    std::unique_ptr<Scheduler> made;
+    if (solver == kDpmSolver) {
+      auto options = read<DpmSolverOptions>(solver, &DpmSolverOptions::flow_shift);  // its order and the rest stay
+      if (!override_name_.empty()) options.sde = override_name_ == "sde-dpmsolver++";
+      made = std::make_unique<DpmSolverMultistep>(options);
+    } else if (solver == kFlowEuler) {
+      made = std::make_unique<FlowMatchEuler>(read<FlowMatchEulerOptions>(solver, &FlowMatchEulerOptions::shift));
+    } else if (solver == kUniPC) {
+      made = std::make_unique<UniPCMultistep>(read<UniPCOptions>(solver, &UniPCOptions::flow_shift));
+    } else {
+      fail(ErrorCode::kUnsupported, "{}: Swan does not implement {}; choose one of {} with --scheduler.",
+           config_.path(), class_name_, known_names());
+    }
+    if (solver == class_name_) config_.report_unknown();
+    return made;
   }
-  DpmSolverOptions options;
-  if (class_name == kDpmSolver) {
-    options = DpmSolverOptions::read(config);  // its order and the rest stay
-  } else {
-    const Flow flow = read_flow(config, class_name, name);
-    options.num_train_timesteps = flow.num_train_timesteps;
-    options.flow_shift = flow.shift;
+
+ private:
+  // The repository's options where they are the solver's own, else the solver's defaults along the repository's flow.
+  template <typename Options>
+  [[nodiscard]] Options read(std::string_view solver, double Options::*shift) {
+    Options options;
+    if (solver == class_name_) {
+      options = Options::read(config_);
+    } else {
+      const Flow flow = read_flow();
+      options.num_train_timesteps = flow.num_train_timesteps;
+      options.*shift = flow.shift;
+    }
+    options.*shift = flow_shift_.value_or(options.*shift);
+    return options;
   }
-  options.sde = name == "sde-dpmsolver++";
-  return std::make_unique<DpmSolverMultistep>(options);
-}
+
+  struct Flow {
+    int num_train_timesteps;
+    double shift;
+  };
+  // What a scheduler of another class says about the flow, for the one that replaces it.
+  [[nodiscard]] Flow read_flow() {
+    const bool shift = config_.has("shift");
+    if (!shift && !config_.has("flow_shift"))
+      fail(ErrorCode::kUnsupported,
+           "{}: {} has neither 'shift' nor 'flow_shift', so its model is no plain flow that '{}' could solve; leave "
+           "--scheduler out.",
+           config_.path(), class_name_, override_name_);
+    const bool any_model = class_name_ == kDpmSolver || class_name_ == kUniPC;  // not of flows alone
+    if (any_model) config_.require("use_flow_sigmas", false, "Swan's solvers run flows only");
+    (void)config_.choice("prediction_type", any_model ? "epsilon" : "flow_prediction", {"flow_prediction"});
+    // The first makes the shift depend on the picture's size, the others bend the flow.
+    for (const char* key : {"use_dynamic_shifting", "shift_terminal", "invert_sigmas"}) config_.refuse(key);
+    return {.num_train_timesteps = config_.integer("num_train_timesteps", 1000, 1, 1'000'000),
+            .shift = config_.positive(shift ? "shift" : "flow_shift", 1)};
+  }
+
+  ConfigReader config_;
+  std::string class_name_;
+  std::string override_name_;
+  std::optional<double> flow_shift_;
+};
 }  // namespace
 
-std::unique_ptr<Scheduler> make_scheduler(const std::string& config_path, const std::string& override_name) {
+std::unique_ptr<Scheduler> make_scheduler(const std::string& config_path, const std::string& override_name,
+                                          std::optional<double> flow_shift) {
   const bool known = std::any_of(kNamed.begin(), kNamed.end(), [&](const Named& n) { return override_name == n.name; });
   if (!override_name.empty() && !known)
     fail(ErrorCode::kInvalidArgument, "unknown scheduler '{}'; choose one of {}.", override_name, known_names());
+  if (flow_shift && !(*flow_shift > 0 && std::isfinite(*flow_shift)))
+    fail(ErrorCode::kInvalidArgument, "flow_shift is {}; choose a number above zero (3 to 8 is usual).", *flow_shift);
 
   nlohmann::json json = io::read_json(config_path);
   const auto class_json = json.is_object() ? json.value("_class_name", nlohmann::json()) : nlohmann::json();
   ConfigReader config(std::move(json), config_path);
   if (!class_json.is_string())
     fail(ErrorCode::kCorruptFile, "{} has no '_class_name'; download it again.", config_path);
-  const auto class_name = class_json.get<std::string>();
-
-  if (known) return make_named(config, class_name, override_name);
-  std::unique_ptr<Scheduler> made;
-  if (class_name == kDpmSolver) {
-    made = std::make_unique<DpmSolverMultistep>(DpmSolverOptions::read(config));
-  } else if (class_name == kFlowEuler) {
-    made = std::make_unique<FlowMatchEuler>(FlowMatchEulerOptions::read(config));
-  } else {
-    fail(ErrorCode::kUnsupported, "{}: Swan does not implement {}; choose one of {} with --scheduler.", config_path,
-         class_name, known_names());
-  }
-  config.report_unknown();
-  return made;
+  return Choice(std::move(config), class_json.get<std::string>(), override_name, flow_shift).make();
 }
 
 }  // namespace schedulers

@@ -1,5 +1,8 @@
 #include "schedulers/scheduler.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "core/error.h"
 
 namespace swan::schedulers {
@@ -10,6 +13,12 @@ void Scheduler::set_timesteps(int num_inference_steps) {
     fail(ErrorCode::kInvalidArgument, "num_inference_steps is {}; choose 1 to {} (20 is usual).", num_inference_steps,
          kMost);
   Schedule made = schedule(num_inference_steps);
+  const auto twin = std::adjacent_find(made.sigmas.begin(), made.sigmas.end(), std::less_equal<>());
+  if (twin != made.sigmas.end())
+    fail(
+        ErrorCode::kInvalidArgument,
+        "{}: of {} steps, number {} and the next fall together at sigma {}; choose fewer steps or a shift nearer to 1.",
+        name(), num_inference_steps, twin - made.sigmas.begin(), *twin);
   timesteps_ = std::move(made.timesteps);
   sigmas_ = std::move(made.sigmas);
   next_ = 0;

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ class Scheduler {
 
   /// Lays out the points in time and forgets every step taken.
   /// @param num_inference_steps  1 to 1000
-  /// @throws Error kInvalidArgument
+  /// @throws Error kInvalidArgument, also where the shift is so extreme that two points fall together
   void set_timesteps(int num_inference_steps);
 
   /// What the network is given at each step.
@@ -36,7 +37,7 @@ class Scheduler {
   /// @throws Error kInvalidArgument for a step out of order or noise missing; kShapeMismatch
   [[nodiscard]] Tensor step(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx);
 
-  /// The name that make_scheduler takes: "dpmsolver++", "sde-dpmsolver++", "flow-euler".
+  /// The name that make_scheduler takes: "dpmsolver++", "sde-dpmsolver++", "unipc", "flow-euler".
   [[nodiscard]] virtual std::string name() const = 0;
   /// The class and every option in force, under the keys of scheduler_config.json.
   [[nodiscard]] virtual nlohmann::json describe() const = 0;
@@ -59,10 +60,11 @@ class Scheduler {
 /// The solver that a repository's scheduler_config.json asks for, or another one with the repository's shift.
 /// @param config_path    the JSON file
 /// @param override_name  empty, or a name of scheduler_names() to use instead of the repository's
+/// @param flow_shift     above zero: instead of the repository's shift, whatever the solver calls it
 /// @throws Error kNotFound, kCorruptFile for what is not such a file; kUnsupported naming a class or an option and its
-/// value
-///         that Swan does not implement; kInvalidArgument for an unknown name
+///         value that Swan does not implement; kInvalidArgument for an unknown name or an impossible shift
 [[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const std::string& config_path,
-                                                        const std::string& override_name = "");
+                                                        const std::string& override_name = "",
+                                                        std::optional<double> flow_shift = std::nullopt);
 
 }  // namespace swan::schedulers

@@ -1,11 +1,16 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/context.h"
 #include "reference/kernels.h"
+#include "schedulers/config.h"
 #include "schedulers/scheduler.h"
 #include "support/close.h"
 #include "support/golden.h"
@@ -26,6 +31,17 @@ const std::string& dpm_repository() {
 }
 const std::string& euler_repository() {
   static const std::string path = golden_path("models/sana_bf16_euler/scheduler/scheduler_config.json");
+  return path;
+}
+
+// UniPC as Wan's repositories have it.
+const std::string& unipc_repository() {
+  static const TempDir dir;
+  static const std::string path = [] {
+    nlohmann::json config = support::read_json(golden_path("schedulers/unipc_wan_shift5.json")).at("config");
+    config["_class_name"] = "UniPCMultistepScheduler";
+    return dir.write("scheduler_config.json", config.dump());
+  }();
   return path;
 }
 
@@ -54,15 +70,23 @@ nlohmann::json dpm_config() {
           {"flow_shift", 3.0}};
 }
 
+nlohmann::json unipc_config() {
+  return {{"_class_name", "UniPCMultistepScheduler"},
+          {"use_flow_sigmas", true},
+          {"prediction_type", "flow_prediction"},
+          {"flow_shift", 3.0}};
+}
+
 TEST(MakeScheduler, FollowsTheRepository) {
   EXPECT_EQ(make_scheduler(dpm_repository())->name(), "dpmsolver++");  // the file has a -Infinity
+  EXPECT_EQ(make_scheduler(unipc_repository())->name(), "unipc");
   EXPECT_EQ(make_scheduler(euler_repository())->name(), "flow-euler");
 }
 
 TEST(MakeScheduler, EveryNameWorksForEveryRepositoryAndNamesItself) {
   for (const auto& [name, description] : scheduler_names()) {
     EXPECT_FALSE(description.empty());
-    for (const std::string& path : {dpm_repository(), euler_repository()}) {
+    for (const std::string& path : {dpm_repository(), euler_repository(), unipc_repository()}) {
       const auto scheduler = make_scheduler(path, name);
       EXPECT_EQ(scheduler->name(), name);
       scheduler->set_timesteps(4);
@@ -74,6 +98,54 @@ TEST(MakeScheduler, EveryNameWorksForEveryRepositoryAndNamesItself) {
 TEST(MakeScheduler, KeepsTheShift) {
   EXPECT_EQ(make_scheduler(dpm_repository(), "flow-euler")->describe().at("shift"), 3.0);
   EXPECT_EQ(make_scheduler(euler_repository(), "sde-dpmsolver++")->describe().at("flow_shift"), 3.0);
+  EXPECT_EQ(make_scheduler(euler_repository(), "unipc")->describe().at("flow_shift"), 3.0);
+  EXPECT_EQ(make_scheduler(dpm_repository(), "unipc")->describe().at("flow_shift"), 3.0);
+  EXPECT_EQ(make_scheduler(unipc_repository(), "dpmsolver++")->describe().at("flow_shift"), 5.0);
+  EXPECT_EQ(make_scheduler(unipc_repository(), "flow-euler")->describe().at("shift"), 5.0);
+}
+
+TEST(MakeScheduler, AnOverrideReplacesTheShiftOfEverySolver) {
+  const auto described_shift = [](const nlohmann::json& d) {
+    return d.contains("shift") ? d.at("shift") : d.at("flow_shift");
+  };
+  for (const std::string& path : {dpm_repository(), euler_repository(), unipc_repository()}) {
+    EXPECT_EQ(described_shift(make_scheduler(path, "", 7.5)->describe()), 7.5) << path;
+    for (const auto& [name, description] : scheduler_names())
+      EXPECT_EQ(described_shift(make_scheduler(path, name, 7.5)->describe()), 7.5) << path << " " << name;
+  }
+  // It is the shift that counts: the points in time are those of a repository with it.
+  const auto overridden = make_scheduler(unipc_repository(), "", 8);
+  const nlohmann::json golden = support::read_json(golden_path("schedulers/unipc_wan_shift8.json"));
+  overridden->set_timesteps(8);
+  EXPECT_EQ(nlohmann::json(overridden->timesteps()), golden.at("steps").at("8").at("timesteps"));
+  for (const double shift : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    expect_error(ErrorCode::kInvalidArgument, {"flow_shift", "above zero"},
+                 [&] { (void)make_scheduler(unipc_repository(), "", shift); });
+}
+
+TEST(MakeScheduler, RefusesAShiftThatDependsOnThePictureWhateverIsAsked) {
+  const TempDir dir;
+  const std::string path = dir.write(
+      "c.json", R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0, "use_dynamic_shifting": true})");
+  for (const char* name : {"", "flow-euler", "unipc", "dpmsolver++"})
+    expect_error(ErrorCode::kUnsupported, {"use_dynamic_shifting", "true"},
+                 [&] { (void)make_scheduler(path, name, 5); });
+  nlohmann::json config = unipc_config();
+  config["shift_terminal"] = 0.1;
+  expect_error(ErrorCode::kUnsupported, {"shift_terminal", "0.1"},
+               [&] { (void)make_scheduler(dir.write("d.json", config.dump()), "flow-euler"); });
+}
+
+TEST(MakeScheduler, AnotherSolverRefusesWhatIsNoFlow) {
+  const TempDir dir;
+  nlohmann::json config = unipc_config();
+  config["use_flow_sigmas"] = false;
+  expect_error(ErrorCode::kUnsupported, {"use_flow_sigmas"},
+               [&] { (void)make_scheduler(dir.write("a.json", config.dump()), "flow-euler"); });
+  config = unipc_config();
+  config.erase("prediction_type");
+  expect_error(ErrorCode::kUnsupported, {"prediction_type", "epsilon"},
+               [&] { (void)make_scheduler(dir.write("b.json", config.dump()), "dpmsolver++"); });
 }
 
 TEST(MakeScheduler, AnotherAlgorithmKeepsTheRepositorysOrder) {
@@ -96,6 +168,13 @@ TEST(MakeScheduler, ItsDescriptionMakesTheSameScheduler) {
   const nlohmann::json described = make_scheduler(dir.write("a.json", config.dump()))->describe();
   EXPECT_EQ(make_scheduler(dir.write("b.json", described.dump()))->describe(), described);
   EXPECT_EQ(described.at("solver_type"), "heun");
+  config = unipc_config();
+  config["disable_corrector"] = {2, 0};
+  config["solver_order"] = 3;
+  const nlohmann::json unipc = make_scheduler(dir.write("d.json", config.dump()))->describe();
+  EXPECT_EQ(make_scheduler(dir.write("e.json", unipc.dump()))->describe(), unipc);
+  EXPECT_EQ(unipc.at("disable_corrector"), nlohmann::json({0, 2}));
+  EXPECT_EQ(unipc.at("solver_order"), 3);
   const nlohmann::json euler = make_scheduler(euler_repository())->describe();
   EXPECT_EQ(make_scheduler(dir.write("c.json", euler.dump()))->describe(), euler);
 }
@@ -132,6 +211,66 @@ TEST(MakeScheduler, RefusesEachOptionItLacksByNameAndValue) {
   config = dpm_config();
   config.erase("prediction_type");
   expect_refused(config, ErrorCode::kUnsupported, {"prediction_type", "epsilon"});
+}
+
+TEST(MakeScheduler, UniPCRefusesEachOptionItLacksByNameAndValue) {
+  for (const char* key :
+       {"thresholding", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_dynamic_shifting"}) {
+    nlohmann::json config = unipc_config();
+    config[key] = true;
+    expect_refused(config, ErrorCode::kUnsupported, {key, "true"});
+  }
+  const std::vector<std::pair<const char*, nlohmann::json>> values = {{"solver_p", {{"_class_name", "DDIMScheduler"}}},
+                                                                      {"shift_terminal", 0.1},
+                                                                      {"solver_type", "bh3"},
+                                                                      {"prediction_type", "epsilon"},
+                                                                      {"final_sigmas_type", "sigma_min"},
+                                                                      {"predict_x0", false},
+                                                                      {"use_flow_sigmas", false}};
+  for (const auto& [key, value] : values) {
+    nlohmann::json config = unipc_config();
+    config[key] = value;
+    const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+    expect_refused(config, ErrorCode::kUnsupported, {key, shown.c_str()});
+  }
+  for (const char* key : {"use_flow_sigmas", "prediction_type"}) {
+    nlohmann::json config = unipc_config();
+    config.erase(key);
+    expect_refused(config, ErrorCode::kUnsupported, {key});
+  }
+  for (const nlohmann::json& wrong : {nlohmann::json(3), nlohmann::json({1.5}), nlohmann::json({-1}),
+                                      nlohmann::json({"0"}), nlohmann::json({true})}) {
+    nlohmann::json config = unipc_config();
+    config["disable_corrector"] = wrong;
+    expect_refused(config, ErrorCode::kCorruptFile, {"disable_corrector", "list of whole numbers"});
+  }
+}
+
+// In both cases the reference returns NaN or infinity from the last step.
+TEST(MakeScheduler, UniPCRefusesWhatHasNoFiniteLastStep) {
+  nlohmann::json config = unipc_config();
+  config["solver_type"] = "bh1";
+  expect_refused(config, ErrorCode::kUnsupported,
+                 {"'solver_type' is \"bh1\"", "no finite last step where the last sigma is zero", "use \"bh2\""});
+  config = unipc_config();
+  config["lower_order_final"] = false;
+  expect_refused(config, ErrorCode::kUnsupported, {"'lower_order_final' is false", "sigma 0"});
+  const TempDir dir;
+  config["solver_order"] = 1;
+  EXPECT_EQ(make_scheduler(dir.write("a.json", config.dump()))->describe().at("lower_order_final"), false);
+  config = unipc_config();
+  config["solver_type"] = "heun";  // the reference takes it for bh2
+  EXPECT_EQ(make_scheduler(dir.write("b.json", config.dump()))->describe().at("solver_type"), "bh2");
+}
+
+TEST(ConfigReader, RefuseTakesNothingButNullFalseAndZeroForOff) {
+  for (const char* off : {"null", "false", "0", "0.0", "-0.0"})
+    EXPECT_NO_THROW(ConfigReader(nlohmann::json::parse(fmt::format(R"({{"k": {}}})", off)), "c.json").refuse("k"))
+        << off;
+  EXPECT_NO_THROW(ConfigReader(nlohmann::json::object(), "c.json").refuse("k"));
+  for (const char* on : {"true", "1", "-1", "0.001", "\"\"", "\"false\"", "\"0\"", "[]", "[0]", "{}"})
+    expect_error(ErrorCode::kUnsupported, {"'k'", on},
+                 [&] { ConfigReader(nlohmann::json::parse(fmt::format(R"({{"k": {}}})", on)), "c.json").refuse("k"); });
 }
 
 TEST(MakeScheduler, RefusesAnUnknownClassAndWhatIsNoFlow) {
@@ -177,6 +316,7 @@ TEST(MakeScheduler, ReportsUnknownOptions) {
   });
   (void)make_scheduler(dpm_repository());
   (void)make_scheduler(euler_repository());
+  (void)make_scheduler(unipc_repository());
   EXPECT_EQ(logged, "");
   (void)make_scheduler(dir.write("c.json", config.dump()));
   set_log_sink({});
@@ -195,8 +335,21 @@ TEST(Scheduler, BoundsTheNumberOfSteps) {
   }
 }
 
-TEST(Scheduler, TakesStepsInOrderOnly) {
-  const auto scheduler = make_scheduler(dpm_repository());
+TEST(Scheduler, RefusesPointsInTimeThatFallTogether) {
+  for (const char* name : {"unipc", "flow-euler", "dpmsolver++"}) {
+    const auto scheduler = make_scheduler(dpm_repository(), name, 1e12);
+    expect_error(ErrorCode::kInvalidArgument, {name, "1000 steps", "shift"}, [&] { scheduler->set_timesteps(1000); });
+  }
+}
+
+class EverySolver : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Scheduler, EverySolver, ::testing::Values("dpmsolver++", "unipc", "flow-euler"),
+                         [](const auto& info) {
+                           return info.param[0] == 'f' ? "euler" : info.param[0] == 'u' ? "unipc" : "dpm";
+                         });
+
+TEST_P(EverySolver, TakesStepsInOrderOnly) {
+  const auto scheduler = make_scheduler(dpm_repository(), GetParam());
   Context ctx(backends::reference_kernels());
   const Tensor x = Tensor::full({1, 2, 3, 4}, 1);
   const auto step = [&](int i) { return scheduler->step(x, i, x, {}, ctx); };
@@ -213,8 +366,8 @@ TEST(Scheduler, TakesStepsInOrderOnly) {
   });
 }
 
-TEST(Scheduler, SetTimestepsForgetsTheRunBefore) {
-  const auto scheduler = make_scheduler(dpm_repository());
+TEST_P(EverySolver, SetTimestepsForgetsTheRunBefore) {
+  const auto scheduler = make_scheduler(dpm_repository(), GetParam());
   Context ctx(backends::reference_kernels());
   const Tensor noise = Tensor::full({1, 1, 2, 2}, 0.7F);
   const auto run = [&] {

@@ -36,9 +36,9 @@ std::vector<std::string> golden_names() {
   return names;
 }
 
-class Trajectory : public ::testing::TestWithParam<std::string> {};
+class GoldenTrajectory : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(Trajectory, MatchesDiffusers) {
+TEST_P(GoldenTrajectory, MatchesDiffusers) {
   const nlohmann::json description = support::read_json(golden_path("schedulers/" + GetParam() + ".json"));
   const support::GoldenTensors golden(golden_path("schedulers/" + GetParam() + ".safetensors"));
   nlohmann::json config = description.at("config");
@@ -86,8 +86,35 @@ TEST_P(Trajectory, MatchesDiffusers) {
   EXPECT_GE(compared, 35);  // 1, 2, 4, 8 and 20 steps
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, Trajectory, ::testing::ValuesIn(golden_names()),
+INSTANTIATE_TEST_SUITE_P(Golden, GoldenTrajectory, ::testing::ValuesIn(golden_names()),
                          [](const auto& info) { return info.param; });
+
+// diffusers 0.42.1: UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0,
+// solver_order=3, disable_corrector=[0, 2]) from x = [-1.5, -0.25, 0.5, 2.0] with the synthetic model, in f32.
+TEST(Trajectory, LeavesOutTheCorrectorWhereTold) {
+  const std::vector<std::vector<float>> expected = {{-1.45742953F, -0.245421782F, 0.472763896F, 1.93849206F},
+                                                    {-1.40318346F, -0.239278927F, 0.439695269F, 1.86075771F},
+                                                    {-1.33237255F, -0.230375171F, 0.401046276F, 1.76115537F},
+                                                    {-1.23544395F, -0.217143968F, 0.35294804F, 1.62721741F},
+                                                    {-1.09515119F, -0.195798859F, 0.292717606F, 1.43841541F},
+                                                    {-0.866541386F, -0.1586826F, 0.202500194F, 1.13651156F}};
+  const support::TempDir dir;
+  const nlohmann::json config = {{"_class_name", "UniPCMultistepScheduler"},
+                                 {"use_flow_sigmas", true},
+                                 {"prediction_type", "flow_prediction"},
+                                 {"flow_shift", 3.0},
+                                 {"solver_order", 3},
+                                 {"disable_corrector", {0, 2}}};
+  const auto scheduler = make_scheduler(dir.write("scheduler_config.json", config.dump()));
+  scheduler->set_timesteps(static_cast<int>(expected.size()));
+  Context ctx(backends::reference_kernels());
+  const Shape shape = {1, 1, 2, 2};
+  Tensor x = Tensor::from(std::vector<float>{-1.5F, -0.25F, 0.5F, 2.0F}, shape);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    x = scheduler->step(synthetic_model(x, scheduler->timesteps()[i]), static_cast<int>(i), x, {}, ctx);
+    EXPECT_TRUE(close(x, Tensor::from(expected[i], shape), 4e-6)) << i;
+  }
+}
 
 }  // namespace
 }  // namespace swan::schedulers
