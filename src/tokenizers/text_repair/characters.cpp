@@ -14,11 +14,11 @@ struct Ligature {
   std::u32string_view letters;
 };
 // Ref: ftfy 6.3.1 chardata.py, LIGATURES
-constexpr Ligature kLigatures[] = {
-    {U'Ĳ', U"IJ"}, {U'ĳ', U"ij"},  {U'ŉ', U"ʼn"},  {U'Ǳ', U"DZ"},  {U'ǲ', U"Dz"},  {U'ǳ', U"dz"},
-    {U'Ǆ', U"DŽ"}, {U'ǅ', U"Dž"},  {U'ǆ', U"dž"},  {U'Ǉ', U"LJ"},  {U'ǈ', U"Lj"},  {U'ǉ', U"lj"},
-    {U'Ǌ', U"NJ"}, {U'ǋ', U"Nj"},  {U'ǌ', U"nj"},  {U'ﬀ', U"ff"},  {U'ﬁ', U"fi"},  {U'ﬂ', U"fl"},
-    {U'ﬃ', U"ffi"}, {U'ﬄ', U"ffl"}, {U'ﬅ', U"ſt"}, {U'ﬆ', U"st"}};
+constexpr Ligature kLigatures[] = {{U'Ĳ', U"IJ"}, {U'ĳ', U"ij"}, {U'ŉ', U"ʼn"}, {U'Ǳ', U"DZ"},  {U'ǲ', U"Dz"},
+                                   {U'ǳ', U"dz"}, {U'Ǆ', U"DŽ"}, {U'ǅ', U"Dž"}, {U'ǆ', U"dž"},  {U'Ǉ', U"LJ"},
+                                   {U'ǈ', U"Lj"}, {U'ǉ', U"lj"}, {U'Ǌ', U"NJ"}, {U'ǋ', U"Nj"},  {U'ǌ', U"nj"},
+                                   {U'ﬀ', U"ff"}, {U'ﬁ', U"fi"}, {U'ﬂ', U"fl"}, {U'ﬃ', U"ffi"}, {U'ﬄ', U"ffl"},
+                                   {U'ﬅ', U"ſt"}, {U'ﬆ', U"st"}};
 
 bool is_control(char32_t c) noexcept {
   return c <= 0x08 || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || (c >= 0x206A && c <= 0x206F) ||

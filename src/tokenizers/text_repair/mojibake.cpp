@@ -17,11 +17,11 @@ namespace {
 // UTF-8 whose byte A0 became a space. Ref: ftfy 6.3.1 chardata.py, ALTERED_UTF8_RE
 const Sequences& altered_utf8() {
   static const Sequences rules{R"([\xC2\xC3\xC5\xCE\xD0\xD9] \u0020)",
-                                  R"([\xE2\xE3] \u0020 [\x80-\x84\x86-\x9F\xA1-\xBF])",
-                                  R"([\xE0-\xE3] [\x80-\x84\x86-\x9F\xA1-\xBF] \u0020)",
-                                  R"(\xF0 \u0020 [\x80-\xBF] [\x80-\xBF])",
-                                  R"(\xF0 [\x80-\xBF] \u0020 [\x80-\xBF])",
-                                  R"(\xF0 [\x80-\xBF] [\x80-\xBF] \u0020)"};
+                               R"([\xE2\xE3] \u0020 [\x80-\x84\x86-\x9F\xA1-\xBF])",
+                               R"([\xE0-\xE3] [\x80-\x84\x86-\x9F\xA1-\xBF] \u0020)",
+                               R"(\xF0 \u0020 [\x80-\xBF] [\x80-\xBF])",
+                               R"(\xF0 [\x80-\xBF] \u0020 [\x80-\xBF])",
+                               R"(\xF0 [\x80-\xBF] [\x80-\xBF] \u0020)"};
   return rules;
 }
 
@@ -29,23 +29,23 @@ const Sequences& altered_utf8() {
 // Ref: ftfy 6.3.1 chardata.py, LOSSY_UTF8_RE
 const Sequences& lossy_utf8() {
   static const Sequences rules{R"([\xC2-\xDF] \x1A)",
-                                R"([\xC2-\xC3] ?)",
-                                R"(\xED [\xA0-\xAF] [\x1A?] \xED [\xB0-\xBF] [\x1A?\x80-\xBF])",
-                                R"(\xED [\xA0-\xAF] [\x1A?\x80-\xBF] \xED [\xB0-\xBF] [\x1A?])",
-                                R"([\xE0-\xEF] [\x1A?] [\x1A\x80-\xBF])",
-                                R"([\xE0-\xEF] [\x1A\x80-\xBF] [\x1A?])",
-                                R"([\xF0-\xF4] [\x1A?] [\x1A\x80-\xBF] [\x1A\x80-\xBF])",
-                                R"([\xF0-\xF4] [\x1A\x80-\xBF] [\x1A?] [\x1A\x80-\xBF])",
-                                R"([\xF0-\xF4] [\x1A\x80-\xBF] [\x1A\x80-\xBF] [\x1A?])",
-                                R"(\x1A)"};
+                               R"([\xC2-\xC3] ?)",
+                               R"(\xED [\xA0-\xAF] [\x1A?] \xED [\xB0-\xBF] [\x1A?\x80-\xBF])",
+                               R"(\xED [\xA0-\xAF] [\x1A?\x80-\xBF] \xED [\xB0-\xBF] [\x1A?])",
+                               R"([\xE0-\xEF] [\x1A?] [\x1A\x80-\xBF])",
+                               R"([\xE0-\xEF] [\x1A\x80-\xBF] [\x1A?])",
+                               R"([\xF0-\xF4] [\x1A?] [\x1A\x80-\xBF] [\x1A\x80-\xBF])",
+                               R"([\xF0-\xF4] [\x1A\x80-\xBF] [\x1A?] [\x1A\x80-\xBF])",
+                               R"([\xF0-\xF4] [\x1A\x80-\xBF] [\x1A\x80-\xBF] [\x1A?])",
+                               R"(\x1A)"};
   return rules;
 }
 
 // Ref: ftfy 6.3.1 chardata.py, UTF8_DETECTOR_RE
 const Sequences& utf8_like() {
-  static const Sequences rules{
-      "[{utf8_first_of_2}] [{utf8_continuation}]", "[{utf8_first_of_3}] [{utf8_continuation}] [{utf8_continuation}]",
-      "[{utf8_first_of_4}] [{utf8_continuation}] [{utf8_continuation}] [{utf8_continuation}]"};
+  static const Sequences rules{"[{utf8_first_of_2}] [{utf8_continuation}]",
+                               "[{utf8_first_of_3}] [{utf8_continuation}] [{utf8_continuation}]",
+                               "[{utf8_first_of_4}] [{utf8_continuation}] [{utf8_continuation}] [{utf8_continuation}]"};
   return rules;
 }
 const icu::UnicodeSet& strict_continuation() {
@@ -94,8 +94,7 @@ std::optional<std::u32string> undo(std::string bytes, Charmap charmap) {
       return match;
     });
   }
-  if (is_sloppy(charmap))
-    bytes = substitute(bytes, lossy_utf8(), [](const std::string&) { return "\xEF\xBF\xBD"; });
+  if (is_sloppy(charmap)) bytes = substitute(bytes, lossy_utf8(), [](const std::string&) { return "\xEF\xBF\xBD"; });
   return decode_utf8_variants(bytes);
 }
 
@@ -147,7 +146,9 @@ std::u32string fix_c1_controls(std::u32string text) {
 }
 
 std::u32string fix_encoding(std::u32string text, Budget& budget) {
-  const auto is_ascii = [](const std::u32string& t) { return std::all_of(t.begin(), t.end(), [](char32_t c) { return c < 0x80; }); };
+  const auto is_ascii = [](const std::u32string& t) {
+    return std::all_of(t.begin(), t.end(), [](char32_t c) { return c < 0x80; });
+  };
   while (!is_ascii(text) && budget.spend(text.size())) {
     std::u32string fixed = fix_one_step(text, budget);
     if (fixed == text) break;

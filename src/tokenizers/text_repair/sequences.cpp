@@ -19,8 +19,7 @@ struct CharacterClass {
 constexpr CharacterClass kClasses[] = {
 #include "tokenizers/text_repair/character_classes.inc"
     {"word", R"(\p{L}\p{nt=De}\p{nt=Di}\p{nt=Nu}_)"},
-    {"space",
-     R"(\u0009-\u000D\u001C-\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000)"}};
+    {"space", R"(\u0009-\u000D\u001C-\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000)"}};
 
 std::string with_classes(std::string_view pattern) {
   std::string result;

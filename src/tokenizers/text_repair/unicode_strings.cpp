@@ -58,8 +58,7 @@ icu::UnicodeString to_icu(std::u32string_view text) {
 std::u32string from_icu(const icu::UnicodeString& text) {
   std::u32string result;
   result.reserve(static_cast<size_t>(text.length()));
-  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1))
-    result += static_cast<char32_t>(text.char32At(i));
+  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) result += static_cast<char32_t>(text.char32At(i));
   return result;
 }
 

@@ -8,9 +8,7 @@ namespace {
 uint8_t byte_at(std::string_view bytes, size_t at) noexcept { return static_cast<uint8_t>(bytes[at]); }
 
 // The length of NUL as Java has it. The reference's pattern also takes a line feed that ends the text after C0.
-size_t java_nul(std::string_view rest) noexcept {
-  return rest.starts_with("\xC0\x80") || rest == "\xC0\n" ? 2 : 0;
-}
+size_t java_nul(std::string_view rest) noexcept { return rest.starts_with("\xC0\x80") || rest == "\xC0\n" ? 2 : 0; }
 
 // The character of a surrogate pair as two sequences of three bytes, or -1. The reference's pattern also takes a line
 // feed that ends the text for the last byte.
