@@ -117,10 +117,101 @@ def decode(model, runs, size):
         report("decode", timed(runs, lambda: vae.decode(z)))
 
 
+def load_video_pipeline(model):
+    """WanPipeline in f32."""
+    import torch
+    from diffusers import WanPipeline
+
+    pipeline = WanPipeline.from_pretrained(model, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def video_arguments(model, steps):
+    """What `swan video` does by default with the embedded model."""
+    with open(f"{model}/generation_config.json", encoding="utf-8") as file:
+        defaults = json.load(file)
+    return {
+        "prompt": "a rocket moving up",
+        "num_inference_steps": steps,
+        "guidance_scale": defaults["guidance_scale"],
+        "height": defaults["height"],
+        "width": defaults["width"],
+        "num_frames": defaults["num_frames"],
+    }
+
+
+def video(model, output, count):
+    """One clip from a cold start, as a script would make it."""
+    import torch
+    from diffusers.utils import export_to_video
+
+    pipeline = load_video_pipeline(model)
+    frames = pipeline(**video_arguments(model, count), generator=torch.Generator().manual_seed(1)).frames[0]
+    export_to_video(frames, output, fps=16)
+
+
+def video_steps(model, runs, count):
+    """Seconds between consecutive steps of warm runs."""
+    import torch
+
+    pipeline = load_video_pipeline(model)
+    seconds = []
+    for run in range(runs + 1):
+        marks = []
+
+        def mark(_pipeline, _step, _timestep, tensors, marks=marks):
+            marks.append(time.perf_counter())
+            return tensors
+
+        pipeline(
+            **video_arguments(model, count),
+            generator=torch.Generator().manual_seed(1),
+            callback_on_step_end=mark,
+            output_type="latent",
+        )
+        if run > 0:
+            seconds += [b - a for a, b in zip(marks, marks[1:])]
+    report("denoising step", seconds)
+
+
+def wan_forward(model, runs):
+    """Wan's transformer alone at 480 x 832 x 5: 32 tokens of text, padded with zeros to 512 rows as the pipeline does."""
+    import torch
+    from diffusers import WanTransformer3DModel
+
+    transformer = WanTransformer3DModel.from_pretrained(model, subfolder="transformer", torch_dtype=torch.float32)
+    text = torch.zeros(1, 512, transformer.config.text_dim)
+    text[:, :32] = torch.randn(1, 32, transformer.config.text_dim)
+    inputs = {
+        "hidden_states": torch.randn(1, transformer.config.in_channels, 2, 60, 104),
+        "encoder_hidden_states": text,
+        "timestep": torch.tensor([500.0]),
+    }
+    with torch.inference_mode():
+        transformer(**inputs)
+        report("transformer forward", timed(runs, lambda: transformer(**inputs)))
+
+
+def wan_decode(model, runs):
+    """Wan's decoder alone: 5 frames of 480 x 832."""
+    import torch
+    from diffusers import AutoencoderKLWan
+
+    vae = AutoencoderKLWan.from_pretrained(model, subfolder="vae", torch_dtype=torch.float32)
+    z = torch.randn(1, vae.config.z_dim, 2, 60, 104)
+    with torch.inference_mode():
+        report("decode", timed(runs, lambda: vae.decode(z)))
+
+
 def main():
     """Runs the parts named on the command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="+", choices=["image", "steps", "forward", "decode"])
+    parser.add_argument(
+        "parts",
+        nargs="+",
+        choices=["image", "steps", "forward", "decode", "video", "video-steps", "wan-forward", "wan-decode"],
+    )
     parser.add_argument("--model", required=True)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--steps", type=int, default=20)
@@ -133,14 +224,16 @@ def main():
 
         torch.set_num_threads(args.threads)
     for part in args.parts:
-        if part == "image":
-            image(args.model, args.output, "three strawberries on a blue background", args.steps)
-        elif part == "steps":
-            steps(args.model, args.runs, args.steps)
-        elif part == "forward":
-            forward(args.model, args.runs, args.size)
-        else:
-            decode(args.model, args.runs, args.size)
+        {
+            "image": lambda: image(args.model, args.output, "three strawberries on a blue background", args.steps),
+            "steps": lambda: steps(args.model, args.runs, args.steps),
+            "forward": lambda: forward(args.model, args.runs, args.size),
+            "decode": lambda: decode(args.model, args.runs, args.size),
+            "video": lambda: video(args.model, args.output, args.steps),
+            "video-steps": lambda: video_steps(args.model, args.runs, args.steps),
+            "wan-forward": lambda: wan_forward(args.model, args.runs),
+            "wan-decode": lambda: wan_decode(args.model, args.runs),
+        }[part]()
 
 
 if __name__ == "__main__":

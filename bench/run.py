@@ -1,7 +1,8 @@
 """Swan against the Python reference, on the same weights, in one run: ./dev bench [--quick].
 
 (a) the embedded model from a cold process start; (b) the same model warm, per denoising step; (c) Sana 0.6B of the
-published shapes with random weights at 1024 x 1024: one transformer forward and one decode, f32. Prints medians, ratios
+published shapes with random weights at 1024 x 1024: one transformer forward and one decode, f32; (d), (e) as (a), (b)
+with the embedded video model; (f) Wan 2.1 1.3B of the published shapes at 480 x 832 x 5, likewise. Prints medians, ratios
 and peak memory, and writes every number as JSON. Python's standard library only; the reference runs in --python, which
 needs torch, diffusers and transformers.
 """
@@ -19,8 +20,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROMPT = "three strawberries on a blue background"
-
 
 def run(command, **kwargs):
     """Runs a command; returns its output, wall seconds and peak resident bytes."""
@@ -72,67 +71,94 @@ class Table:
         )
 
 
-def cold_start(args, table, reference):
-    """(a)"""
-    model = ROOT / "models/swan-emoji-256"
+def cold_start(args, table, reference, name, part, model, prompt, extension):
+    """(a) and (d)"""
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs, our_peak, their_peak = [], [], 0, 0
         for i in range(args.runs + 1):  # the first fills the file cache
             _, seconds, peak = run(
-                [args.swan, "image", PROMPT, "--seed", 1, "--quiet", "--threads", args.threads, "-o", f"{folder}/a.png"]
+                [args.swan, part, prompt, "--seed", 1, "--steps", 20, "--quiet", "--threads", args.threads,
+                 "--embed-cache", "off", "-o", f"{folder}/a.{extension}"]  # fmt: skip
             )
             _, other, other_peak = run(
-                [*reference, "image", "--model", model, "--threads", args.threads, "--output", f"{folder}/b.png"]
+                [*reference, part, "--model", model, "--threads", args.threads, "--output", f"{folder}/b.{extension}"]
             )
             if i == 0:
                 continue
             ours.append(seconds)
             theirs.append(other)
             our_peak, their_peak = max(our_peak, peak), max(their_peak, other_peak)
-    table.add("(a) embedded model, cold start, 20 steps", ours, theirs, 0.35, our_peak, their_peak)
+    table.add(f"{name}, cold start, 20 steps", ours, theirs, 0.35, our_peak, their_peak)
 
 
-def warm_steps(args, table, reference):
-    """(b)"""
-    options = ["steps", "--model", ROOT / "models/swan-emoji-256", "--runs", args.runs, "--threads", args.threads]
+def warm_steps(args, table, reference, name, part, model, bar):
+    """(b) and (e)"""
+    options = [part, "--model", model, "--runs", args.runs, "--threads", args.threads]
     ours = lines(run([args.swan_bench, *options])[0])[0]
     theirs = lines(run([*reference, *options])[0])[0]
     table.add(
-        "(b) embedded model, warm, a denoising step",
+        f"{name}, warm, a denoising step",
         ours["seconds"],
         theirs["seconds"],
-        0.9,
+        bar,
         ours["peak_bytes"],
         theirs["peak_bytes"],
     )
 
 
-def full_shape(args, table, reference):
-    """(c)"""
+def full_shape(args, table, reference, name, preset, given, parts, one_process):
+    """(c) and (f). `parts`: each part and the bar on its time; in one process or each in its own."""
     with tempfile.TemporaryDirectory(prefix="swan-bench-", dir=args.scratch) as folder:
-        model = Path(args.full_model) if args.full_model else Path(folder) / "sana-0.6b"
+        model = Path(given) if given else Path(folder) / preset[0]
         if not model.exists():
-            run([args.make_random_model, "sana-0.6b", "--output", model, "--dtype", "f32"])
-        options = ["forward", "decode", "--model", model, "--runs", args.full_runs, "--threads", args.threads]
-        ours = lines(run([args.swan_bench, *options])[0])
-        theirs = lines(run([*reference, *options])[0])
-        for mine, other in zip(ours, theirs):
+            run([args.make_random_model, *preset, "--output", model])
+        options = ["--model", model, "--runs", args.full_runs, "--threads", args.threads]
+        groups = [list(parts)] if one_process else [[part] for part in parts]
+        ours, theirs = [], []
+        for group in groups:
+            ours += lines(run([args.swan_bench, *group, *options])[0])
+            theirs += lines(run([*reference, *group, *options])[0])
+        for mine, other, bar in zip(ours, theirs, parts.values()):
             table.add(
-                f"(c) Sana 0.6B at 1024: {mine['name']}",
+                f"{name}: {mine['name']}",
                 mine["seconds"],
                 other["seconds"],
-                1.0,
+                bar,
                 mine["peak_bytes"],
                 other["peak_bytes"],
             )
-        table.add(
-            "(c) both, one process",
-            [sum(statistics.median(part["seconds"]) for part in ours)],
-            [sum(statistics.median(part["seconds"]) for part in theirs)],
-            1.0,
-            max(part["peak_bytes"] for part in ours),
-            max(part["peak_bytes"] for part in theirs),
-        )
+        if one_process:
+            table.add(
+                f"{name}: both, one process",
+                [sum(statistics.median(part["seconds"]) for part in ours)],
+                [sum(statistics.median(part["seconds"]) for part in theirs)],
+                None,
+                max(part["peak_bytes"] for part in ours),
+                max(part["peak_bytes"] for part in theirs),
+            )
+
+
+def all_parts(args, table, reference):
+    """The parts by their letter."""
+    picture, clip = ROOT / "models/swan-emoji-256", ROOT / "models/swan-emoji-video"
+    return {
+        "a": lambda: cold_start(
+            args, table, reference, "(a) embedded model", "image", picture, "three strawberries on a blue background", "png"
+        ),
+        "b": lambda: warm_steps(args, table, reference, "(b) embedded model", "steps", picture, 0.9),
+        "c": lambda: full_shape(
+            args, table, reference, "(c) Sana 0.6B at 1024", ["sana-0.6b", "--dtype", "f32"], args.full_model,
+            {"forward": 1.0, "decode": 1.0}, True,
+        ),
+        "d": lambda: cold_start(
+            args, table, reference, "(d) embedded video model", "video", clip, "a rocket moving up", "mp4"
+        ),
+        "e": lambda: warm_steps(args, table, reference, "(e) embedded video model", "video-steps", clip, None),
+        "f": lambda: full_shape(
+            args, table, reference, "(f) Wan 1.3B at 480 x 832 x 5", ["wan2.1-1.3b", "--dtype", "f32"],
+            args.full_video_model, {"wan-forward": 0.9, "wan-decode": 0.8}, False,
+        ),
+    }  # fmt: skip
 
 
 def processor():
@@ -159,7 +185,8 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--scratch", help="folder for the 13 GB of random weights; default: the system's temporary one")
     parser.add_argument("--full-model", help="a Sana 0.6B repository to use for (c) instead of making one")
-    parser.add_argument("--only", choices=["a", "b", "c"])
+    parser.add_argument("--full-video-model", help="a Wan 2.1 1.3B repository to use for (f) instead of making one")
+    parser.add_argument("--only", choices=list("abcdef"), action="append")
     parser.add_argument("--output", default=ROOT / "build/bench.json")
     args = parser.parse_args()
     if shutil.which(args.python) is None or subprocess.run(
@@ -172,9 +199,9 @@ def main():
     reference = [args.python, Path(__file__).parent / "reference.py"]
     print(f"{processor()}, {args.threads} threads", flush=True)
     table = Table()
-    for name, part in (("a", cold_start), ("b", warm_steps), ("c", full_shape)):
-        if args.only in (None, name):
-            part(args, table, reference)
+    for name, part in all_parts(args, table, reference).items():
+        if args.only is None or name in args.only:
+            part()
     args.output = Path(args.output)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps({"processor": processor(), "threads": args.threads, "rows": table.rows}, indent=1))

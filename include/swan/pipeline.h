@@ -16,7 +16,7 @@ namespace swan {
 /// Where the embeddings of prompts are kept on disk, so that a prompt met before needs no text encoder. Shared by
 /// models and by processes; entries tell encoder, tokenizer, prompt and length apart. The least recently used go first.
 struct EmbedCacheOptions {
-  std::string directory;                     ///< empty: none on disk
+  std::string directory = {};                ///< empty: none on disk
   uint64_t max_bytes = uint64_t{256} << 20;  ///< of all entries together
 };
 /// $SWAN_EMBED_CACHE if set ("off": none), else swan/embeddings in $XDG_CACHE_HOME or ~/.cache.

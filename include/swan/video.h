@@ -48,8 +48,9 @@ class SWAN_API VideoWriter {
   VideoWriter(const VideoWriter&) = delete;
   VideoWriter& operator=(const VideoWriter&) = delete;
 
-  /// Appends a frame. After an error the writer can only be destroyed.
-  /// @throws Error kInvalidArgument when the frame's size is not that of the video; kIo naming the path and the reason
+  /// Appends a frame.
+  /// @throws Error kInvalidArgument when the frame's size is not that of the video, which changes nothing; after any
+  ///         other error, such as kIo naming the path and the reason, the writer can only be destroyed
   virtual void write(const Image& frame) = 0;
   /// Completes the file and gives it its name. @throws Error kInvalidArgument without a frame; kIo
   virtual void finish() = 0;

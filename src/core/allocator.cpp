@@ -75,9 +75,9 @@ std::shared_ptr<void> CachingAllocator::allocate(size_t bytes) {
 void CachingAllocator::release(void* block, size_t bytes) noexcept {
   const std::lock_guard lock(mutex_);
   stats_.in_use -= bytes;
-  // Blocks that fit nothing any more must not pile up: the cache never outgrows what is in use by much.
+  // Blocks that fit nothing any more must not pile up: the cache stays small beside what is in use.
   constexpr size_t kAlwaysKept = size_t{64} << 20;
-  if (stats_.cached + bytes > std::max(kAlwaysKept, stats_.in_use)) {
+  if (stats_.cached + bytes > std::max(kAlwaysKept, stats_.in_use / 8)) {
     std::free(block);
     return;
   }

@@ -51,24 +51,6 @@ void check_image(const std::string& path, const Image& image) {
   }
 }
 
-void check_metadata(const std::string& path, const ImageMetadata& metadata) {
-  size_t total = 0;
-  for (const auto& [key, value] : metadata) {
-    (void)io::keyword_to_latin1(key);
-    if (value.find('\0') != std::string::npos) {
-      fail(ErrorCode::kInvalidArgument, "cannot save {}: the metadata '{}' holds a zero byte, which PNG cannot store.",
-           path, key);
-    }
-    total += key.size() + value.size();
-  }
-  // Half of what is read back: JSON and XML escapes may double it.
-  if (total > io::kMaxMetadataBytes / 2) {
-    fail(ErrorCode::kInvalidArgument, "cannot save {}: its metadata has {} bytes, expected at most {}. Shorten it.",
-         path, total, io::kMaxMetadataBytes / 2);
-  }
-  (void)io::metadata_to_json(metadata);  // throws when a value is not UTF-8
-}
-
 }  // namespace
 
 void check_image_path(const std::string& path) { (void)format_of(path); }
@@ -77,7 +59,7 @@ void save_image(const std::string& path, const Image& image, const ImageMetadata
                 const SaveImageOptions& options) {
   const Format format = format_of(path);
   check_image(path, image);
-  check_metadata(path, metadata);
+  io::check_metadata(path, metadata);
   if (options.quality < 1 || options.quality > 100) {
     fail(ErrorCode::kInvalidArgument, "cannot save {}: quality is {}, expected 1 to 100.", path, options.quality);
   }

@@ -32,6 +32,10 @@ inline constexpr int kMaxChunks = 4'000'000;
 [[nodiscard]] ImageMetadata read_jpeg_metadata(const std::string& path, const OpenFile& file);
 [[nodiscard]] ImageMetadata read_webp_metadata(const std::string& path, const OpenFile& file);
 
+/// @throws Error kInvalidArgument when keys do not fit PNG, values are not UTF-8 or hold a zero byte, or all is too
+/// long
+void check_metadata(const std::string& path, const ImageMetadata& metadata);
+
 /// A PNG keyword from its UTF-8 form, in Latin-1. @throws Error kInvalidArgument when PNG does not allow it
 [[nodiscard]] std::string keyword_to_latin1(std::string_view key);
 [[nodiscard]] std::string latin1_to_utf8(std::string_view text);
@@ -43,6 +47,14 @@ inline constexpr int kMaxChunks = 4'000'000;
 [[nodiscard]] std::string metadata_to_json(const ImageMetadata& metadata);
 /// @throws Error kCorruptFile
 [[nodiscard]] ImageMetadata metadata_from_json(const std::string& path, std::string_view json);
+
+/// What comments that hold metadata as JSON begin with, in formats whose comments may be anyone's.
+inline constexpr std::string_view kCommentSignature = "Swan metadata: ";
+/// The signature and the JSON. @throws Error as metadata_to_json
+[[nodiscard]] std::string metadata_to_comment(const ImageMetadata& metadata);
+/// The inverse. A comment without the signature is another program's: it is returned under "Comment".
+/// @throws Error kCorruptFile
+[[nodiscard]] ImageMetadata metadata_from_comment(const std::string& path, std::string_view comment);
 
 /// An XMP packet (ISO 16684-1) with the metadata as its property swan:metadata.
 [[nodiscard]] std::string metadata_to_xmp(const ImageMetadata& metadata);

@@ -15,7 +15,6 @@
 namespace swan::io {
 namespace {
 
-constexpr std::string_view kSignature = "Swan metadata: ";
 constexpr size_t kMaxCommentBytes = 65533;  // a marker's length is 16 bits and counts itself
 // Markers before the pixels: Exif, colour profiles, comments.
 constexpr size_t kMaxHeaderBytes = 2 * kMaxMetadataBytes;
@@ -164,9 +163,9 @@ std::vector<uint8_t> encode_jpeg(const std::string& path, const Image& image, co
   std::vector<std::string> comments;
   if (!metadata.empty()) {
     const std::string json = metadata_to_json(metadata);
-    const size_t step = kMaxCommentBytes - kSignature.size();
+    const size_t step = kMaxCommentBytes - kCommentSignature.size();
     for (size_t at = 0; at < json.size(); at += step) {
-      comments.push_back(std::string(kSignature) + json.substr(at, step));
+      comments.push_back(std::string(kCommentSignature) + json.substr(at, step));
     }
   }
   std::vector<uint8_t> bytes;
@@ -190,8 +189,8 @@ ImageMetadata read_jpeg_metadata(const std::string& path, const OpenFile& file) 
   std::string json;
   std::string foreign;
   for (const std::string& comment : reader.comments()) {
-    if (comment.starts_with(kSignature)) {
-      json.append(comment, kSignature.size());
+    if (comment.starts_with(kCommentSignature)) {
+      json.append(comment, kCommentSignature.size());
     } else {
       foreign += (foreign.empty() ? "" : "\n") + comment;
     }

@@ -141,6 +141,24 @@ std::string repair_utf8(std::string text) {
   return Json::parse(json.dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
 }
 
+void check_metadata(const std::string& path, const ImageMetadata& metadata) {
+  size_t total = 0;
+  for (const auto& [key, value] : metadata) {
+    (void)keyword_to_latin1(key);
+    if (value.find('\0') != std::string::npos) {
+      fail(ErrorCode::kInvalidArgument, "cannot save {}: the metadata '{}' holds a zero byte, which PNG cannot store.",
+           path, key);
+    }
+    total += key.size() + value.size();
+  }
+  // Half of what is read back: JSON and XML escapes may double it.
+  if (total > kMaxMetadataBytes / 2) {
+    fail(ErrorCode::kInvalidArgument, "cannot save {}: its metadata has {} bytes, expected at most {}. Shorten it.",
+         path, total, kMaxMetadataBytes / 2);
+  }
+  (void)metadata_to_json(metadata);  // throws when a value is not UTF-8
+}
+
 std::string metadata_to_json(const ImageMetadata& metadata) {
   std::string json;
   try {
@@ -153,6 +171,15 @@ std::string metadata_to_json(const ImageMetadata& metadata) {
   replace_all(json, "\xEF\xBF\xBE", "\\ufffe");
   replace_all(json, "\xEF\xBF\xBF", "\\uffff");
   return json;
+}
+
+std::string metadata_to_comment(const ImageMetadata& metadata) {
+  return std::string(kCommentSignature) + metadata_to_json(metadata);
+}
+
+ImageMetadata metadata_from_comment(const std::string& path, std::string_view comment) {
+  if (comment.starts_with(kCommentSignature)) return metadata_from_json(path, comment.substr(kCommentSignature.size()));
+  return {{"Comment", repair_utf8(std::string(comment))}};
 }
 
 ImageMetadata metadata_from_json(const std::string& path, std::string_view json) {

@@ -14,6 +14,9 @@
 #include "core/error.h"
 
 namespace swan::io {
+namespace {
+constexpr size_t kMostAtOnce = size_t{1} << 30;  // a single write is limited to 2 GiB
+}
 
 FileDescriptor::~FileDescriptor() { close(); }
 FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -118,13 +121,29 @@ void AtomicFile::failed(int error) const {
 void AtomicFile::write(const void* data, size_t bytes) {
   const auto* next = static_cast<const char*>(data);
   while (bytes > 0) {
-    constexpr size_t kMost = size_t{1} << 30;  // a single write is limited to 2 GiB
-    const ssize_t written = ::write(fd_.get(), next, std::min(bytes, kMost));
+    const ssize_t written = ::write(fd_.get(), next, std::min(bytes, kMostAtOnce));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) failed(errno);
     next += written;
     bytes -= static_cast<size_t>(written);
   }
+}
+
+void AtomicFile::write_at(size_t offset, const void* data, size_t bytes) {
+  const auto* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = ::pwrite(fd_.get(), next, std::min(bytes, kMostAtOnce), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) failed(errno);
+    next += written;
+    offset += static_cast<size_t>(written);
+    bytes -= static_cast<size_t>(written);
+  }
+}
+
+void AtomicFile::sync() {
+  // Some file systems have nothing to wait for and say so.
+  if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != ENOTSUP) failed(errno);
 }
 
 void AtomicFile::commit() {

@@ -53,8 +53,14 @@ class AtomicFile {
   /// Appends. @throws Error kIo naming the path and the system's reason ("No space left on device")
   void write(const void* data, size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
+  /// Puts bytes at `offset`, over what is there or past the end; write() goes on where it was. @throws Error kIo
+  void write_at(size_t offset, const void* data, size_t bytes);
+  /// Waits until the bytes are on the disk, which may refuse them only then. @throws Error kIo
+  void sync();
   /// Closes and renames. @throws Error kIo
   void commit();
+  /// The name the file has until commit().
+  [[nodiscard]] const std::string& temporary() const noexcept { return temporary_; }
 
  private:
   [[noreturn]] void failed(int error) const;

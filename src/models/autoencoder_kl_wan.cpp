@@ -56,10 +56,10 @@ int64_t AutoencoderKLWanConfig::temporal_compression_ratio() const {
 
 // ---- WanEncoder3d
 
-class WanEncoder3d : public WanBlock {
+class WanEncoder3d : public WanModule {
  public:
   WanEncoder3d(const AutoencoderKLWanConfig& c, const nn::Scope& s)
-      : WanBlock(s),
+      : WanModule(s),
         conv_in_(s / "conv_in", c.in_channels, c.base_dim),
         mid_block_(s / "mid_block", c.base_dim * c.dim_mult.back()),
         norm_out_(s / "norm_out", c.base_dim * c.dim_mult.back(), 3),
@@ -77,14 +77,9 @@ class WanEncoder3d : public WanBlock {
     }
   }
 
-  /// x [1, H, W, 3] to none or one [1, h, w, 2 z].
-  [[nodiscard]] std::vector<WanFrame> forward(WanFrame x, WanFeatureCache& cache, Context& ctx) const override {
-    return forward_chunk({std::move(x)}, cache, ctx);
-  }
-
-  /// The frames of one latent frame at a time, for the taps to be those of the reference.
-  [[nodiscard]] std::vector<WanFrame> forward_chunk(std::vector<WanFrame> frames, WanFeatureCache& cache,
-                                                    Context& ctx) const {
+  /// The frames of one latent frame, [1, H, W, 3] each, to that, [1, h, w, 2 z].
+  [[nodiscard]] std::vector<WanFrame> forward(std::vector<WanFrame> frames, WanFeatureCache& cache,
+                                              Context& ctx) const {
     for (WanFrame& frame : frames) frame = conv_in_.forward(frame, cache, ctx);
     for (const auto& block : down_blocks_) {
       ctx.check_cancelled();
@@ -139,10 +134,10 @@ class WanUpBlock : public WanBlock {
 
 // ---- WanDecoder3d
 
-class WanDecoder3d : public WanBlock {
+class WanDecoder3d : public WanModule {
  public:
   WanDecoder3d(const AutoencoderKLWanConfig& c, const nn::Scope& s)
-      : WanBlock(s),
+      : WanModule(s),
         conv_in_(s / "conv_in", c.z_dim, c.decoder_base_dim * c.dim_mult.back()),
         mid_block_(s / "mid_block", c.decoder_base_dim * c.dim_mult.back()),
         norm_out_(s / "norm_out", c.decoder_base_dim * c.dim_mult.front(), 3),
@@ -158,42 +153,45 @@ class WanDecoder3d : public WanBlock {
     }
   }
 
+  /// What a clip's frames leave for those after them, by stage.
+  struct Cache {
+    WanFeatureCache in, mid, out;
+    std::vector<WanFeatureCache> up;
+  };
+
   /// z [1, h, w, z_dim], one latent frame; `sink` gets the frames it becomes, [1, H, W, 3].
-  void forward(const WanFrame& z, WanFeatureCache& cache, const std::function<void(WanFrame)>& sink,
+  /// @param last  no more will come: what the stages remember is given back as soon as each is through
+  void forward(const WanFrame& z, Cache& cache, bool last, const std::function<void(WanFrame)>& sink,
                Context& ctx) const {
-    WanFrame x = conv_in_.forward(z, cache, ctx);
+    cache.up.resize(up_blocks_.size());
+    WanFrame x = conv_in_.forward(z, cache.in, ctx);
     tap_clip(ctx, {x}, "conv_in");
-    std::vector<WanFrame> frames = mid_block_.forward(std::move(x), cache, ctx);
+    std::vector<WanFrame> frames = mid_block_.forward(std::move(x), cache.mid, ctx);
     mid_block_.tap_clip(ctx, frames);
-    if (!ctx.recording()) {
-      up(0, std::move(frames[0]), cache, sink, ctx);
-      return;
-    }
-    // All frames through one block after the other: what the reference's hooks see.
-    for (const auto& block : up_blocks_) {
+    // With taps all frames go through one block after the other: what the reference's hooks see. So they do on the last
+    // latent frame, up to the last block: only that one's memories and the frames before it are there at once then.
+    const size_t together = ctx.recording() ? up_blocks_.size() : (last ? up_blocks_.size() - 1 : 0);
+    for (size_t i = 0; i < together; ++i) {
       std::vector<WanFrame> made;
       for (WanFrame& frame : frames)
-        for (WanFrame& m : block->forward(std::move(frame), cache, ctx)) made.push_back(m);
-      block->tap_clip(ctx, made);
+        for (WanFrame& m : up_blocks_[i]->forward(std::exchange(frame, {}), cache.up[i], ctx))
+          made.push_back(std::move(m));
+      up_blocks_[i]->tap_clip(ctx, made);
       frames = std::move(made);
+      if (last) cache.up[i] = {};
     }
-    for (WanFrame& frame : frames) up(up_blocks_.size(), std::move(frame), cache, sink, ctx);
-  }
-  [[nodiscard]] std::vector<WanFrame> forward(WanFrame z, WanFeatureCache& cache, Context& ctx) const override {
-    std::vector<WanFrame> frames;
-    forward(
-        z, cache, [&](WanFrame frame) { frames.push_back(std::move(frame)); }, ctx);
-    return frames;
+    for (WanFrame& frame : frames) up(together, std::exchange(frame, {}), cache, sink, ctx);
   }
 
  private:
   // Depth first: at full size there is one frame at a time.
-  void up(size_t i, WanFrame x, WanFeatureCache& cache, const std::function<void(WanFrame)>& sink, Context& ctx) const {
+  void up(size_t i, WanFrame x, Cache& cache, const std::function<void(WanFrame)>& sink, Context& ctx) const {
     if (i == up_blocks_.size()) {
-      sink(conv_out_.forward(norm_out_.forward(x, ops::Activation::kSilu, ctx), cache, ctx));
+      x = norm_out_.forward(x, ops::Activation::kSilu, ctx);
+      sink(conv_out_.forward(x, cache.out, ctx));
       return;
     }
-    std::vector<WanFrame> frames = up_blocks_[i]->forward(std::move(x), cache, ctx);
+    std::vector<WanFrame> frames = up_blocks_[i]->forward(std::move(x), cache.up[i], ctx);
     for (WanFrame& frame : frames) up(i + 1, std::exchange(frame, {}), cache, sink, ctx);
   }
 
@@ -279,10 +277,11 @@ void AutoencoderKLWan::decode_clip(const Tensor& z, const std::function<void(con
   std::vector<WanFrame> latents = frames_of(z, ctx);
   for (WanFrame& latent : latents) latent = post_quant_conv_->forward(latent, ctx);
   if (ctx.recording()) ctx.tap("post_quant_conv", clip_of(latents, ctx));
-  WanFeatureCache cache;
-  for (const WanFrame& latent : latents)
+  WanDecoder3d::Cache cache;
+  for (size_t t = 0; t < latents.size(); ++t)
     decoder_->forward(
-        latent, cache, [&](const WanFrame& made) { frame(ops::nhwc_to_nchw(made, ctx)); }, ctx);
+        latents[t], cache, t + 1 == latents.size(), [&](const WanFrame& made) { frame(ops::nhwc_to_nchw(made, ctx)); },
+        ctx);
 }
 
 void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Tensor&)>& frame, Context& ctx) const {
@@ -349,7 +348,7 @@ Tensor AutoencoderKLWan::encode_clip(const Tensor& x, Context& ctx) const {
   const auto step = static_cast<size_t>(config_.temporal_compression_ratio());
   for (size_t first = 0; first < frames.size(); first += first == 0 ? 1 : step) {
     const size_t end = std::min(frames.size(), first == 0 ? 1 : first + step);
-    for (WanFrame& made : encoder_->forward_chunk(
+    for (WanFrame& made : encoder_->forward(
              {frames.begin() + static_cast<std::ptrdiff_t>(first), frames.begin() + static_cast<std::ptrdiff_t>(end)},
              cache, ctx))
       latents.push_back(quant_conv_->forward(made, ctx));

@@ -13,7 +13,7 @@
 
 namespace swan::models {
 
-void WanBlock::tap_clip(Context& ctx, const std::vector<WanFrame>& frames, const std::string& name) const {
+void WanModule::tap_clip(Context& ctx, const std::vector<WanFrame>& frames, const std::string& name) const {
   if (!ctx.recording() || frames.empty()) return;
   const int64_t count = static_cast<int64_t>(frames.size());
   const Tensor planes = ops::nhwc_to_nchw(ops::concat_rows(frames, ctx), ctx);  // [T, C, H, W]
@@ -108,8 +108,11 @@ WanResidualBlock::WanResidualBlock(const nn::Scope& s, int64_t in, int64_t out)
 }
 
 std::vector<WanFrame> WanResidualBlock::forward(WanFrame x, WanFeatureCache& cache, Context& ctx) const {
-  Tensor y = conv1_.forward(norm1_.forward(x, ops::Activation::kSilu, ctx), cache, ctx);
-  y = conv2_.forward(norm2_.forward(y, ops::Activation::kSilu, ctx), cache, ctx);
+  // One statement each, so that nothing is alive for longer than it is needed: at full size a frame takes 150 MB.
+  Tensor y = norm1_.forward(x, ops::Activation::kSilu, ctx);
+  y = conv1_.forward(y, cache, ctx);
+  y = norm2_.forward(y, ops::Activation::kSilu, ctx);
+  y = conv2_.forward(y, cache, ctx);
   return {ops::add(y, conv_shortcut_ ? conv_shortcut_->forward(x, ctx) : x, ctx)};
 }
 

@@ -23,15 +23,21 @@ class WanFeatureCache {
   std::map<const void*, std::vector<WanFrame>> frames_;
 };
 
-/// Part of the autoencoder that takes frames one at a time. Given one for good, it hands back the frames that it can
-/// make by now: one, two where time is upsampled, none where it is downsampled and the second of a pair is awaited.
-class WanBlock : public nn::Module {
+/// A module of frames.
+class WanModule : public nn::Module {
  public:
   using Module::Module;
-  virtual ~WanBlock() = default;
-  [[nodiscard]] virtual std::vector<WanFrame> forward(WanFrame x, WanFeatureCache& cache, Context& ctx) const = 0;
   /// Records frames [1, H, W, C] as the reference has them, [1, C, T, H, W].
   void tap_clip(Context& ctx, const std::vector<WanFrame>& frames, const std::string& name = "") const;
+};
+
+/// Part of the autoencoder that takes frames one at a time. Given one for good, it hands back the frames that it can
+/// make by now: one, two where time is upsampled, none where it is downsampled and the second of a pair is awaited.
+class WanBlock : public WanModule {
+ public:
+  using WanModule::WanModule;
+  virtual ~WanBlock() = default;
+  [[nodiscard]] virtual std::vector<WanFrame> forward(WanFrame x, WanFeatureCache& cache, Context& ctx) const = 0;
 };
 
 /// A convolution over this frame and the two before it, of which those before the clip are zeros.

@@ -5,20 +5,57 @@
 #include "io/repository.h"
 #include "pipelines/parameters.h"
 #include "pipelines/sana.h"
+#include "pipelines/wan.h"
 #include "swan/pipeline.h"
 
 namespace swan {
 
 ImagePipeline::~ImagePipeline() = default;
+VideoPipeline::~VideoPipeline() = default;
+
+namespace {
+// How settings name a model: by what can be opened again from anywhere.
+std::string lasting_name(const std::string& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+bool makes_pictures(const io::Repository& r) {
+  return r.class_name() == "SanaPipeline" || r.class_name() == "SanaPAGPipeline";
+}
+bool makes_videos(const io::Repository& r) { return r.class_name() == "WanPipeline"; }
+}  // namespace
+
+std::string model_kind(const std::string& path) {
+  if (path.empty() || path == pipelines::kEmbeddedModel) return "image";
+  if (path == pipelines::kEmbeddedVideoModel) return "video";
+  const io::Repository repository = io::Repository::open(path);
+  if (makes_pictures(repository)) return "image";
+  if (makes_videos(repository)) return "video";
+  fail(ErrorCode::kUnsupported, "{}: a repository of {}, which this version of Swan does not run.", repository.path(),
+       repository.class_name());
+}
 
 std::unique_ptr<ImagePipeline> ImagePipeline::open(const std::string& path, const LoadOptions& options) {
   const bool embedded = path.empty() || path == pipelines::kEmbeddedModel;
   io::Repository repository = io::Repository::open(embedded ? default_image_model() : path);
-  const std::string name =
-      embedded ? pipelines::kEmbeddedModel : std::filesystem::absolute(path).lexically_normal().string();
-  if (repository.class_name() == "SanaPipeline" || repository.class_name() == "SanaPAGPipeline")
+  const std::string name = embedded ? pipelines::kEmbeddedModel : lasting_name(path);
+  if (makes_pictures(repository))
     return std::make_unique<pipelines::SanaPipeline>(std::move(repository), name, options);
+  if (makes_videos(repository))
+    fail(ErrorCode::kUnsupported, "{}: a repository of WanPipeline, which makes videos; use 'swan video'.",
+         repository.path());
   fail(ErrorCode::kUnsupported, "{}: a repository of {}; this version of Swan makes pictures with SanaPipeline.",
+       repository.path(), repository.class_name());
+}
+
+std::unique_ptr<VideoPipeline> VideoPipeline::open(const std::string& path, const LoadOptions& options) {
+  const bool embedded = path.empty() || path == pipelines::kEmbeddedVideoModel;
+  io::Repository repository = io::Repository::open(embedded ? default_video_model() : path);
+  const std::string name = embedded ? pipelines::kEmbeddedVideoModel : lasting_name(path);
+  if (makes_videos(repository)) return std::make_unique<pipelines::WanPipeline>(std::move(repository), name, options);
+  if (makes_pictures(repository))
+    fail(ErrorCode::kUnsupported, "{}: a repository of {}, which makes pictures; use 'swan image'.", repository.path(),
+         repository.class_name());
+  fail(ErrorCode::kUnsupported, "{}: a repository of {}; this version of Swan makes videos with WanPipeline.",
        repository.path(), repository.class_name());
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "swan/pipeline.h"
+#include "swan/video_pipeline.h"
 
 namespace swan {
 
@@ -30,20 +30,20 @@ fs::path program_folder() {
 }
 }  // namespace
 
-std::string default_image_model() {
-  constexpr const char* kName = "swan-emoji-256";
+namespace {
+std::string embedded_model(const char* name) {
   std::vector<fs::path> candidates;
   if (const char* folder = std::getenv("SWAN_MODELS"); folder != nullptr && *folder != '\0') {
-    candidates.emplace_back(fs::path(folder) / kName);
+    candidates.emplace_back(fs::path(folder) / name);
   } else {
     for (const fs::path& from : {own_folder(), program_folder()}) {
       if (from.empty()) continue;
-      candidates.push_back(from / "../share/swan/models" / kName);     // installed: bin/ or lib/
-      candidates.push_back(from / "../../share/swan/models" / kName);  // installed: lib/<architecture>/
-      candidates.push_back(from / "../../models" / kName);             // build/<preset>/
-      candidates.push_back(from / "../../../models" / kName);          // build/<preset>/<folder>/
-      candidates.push_back(from / "../../../../models" / kName);
-      candidates.push_back(from / "../../../../../models" / kName);
+      candidates.push_back(from / "../share/swan/models" / name);     // installed: bin/ or lib/
+      candidates.push_back(from / "../../share/swan/models" / name);  // installed: lib/<architecture>/
+      candidates.push_back(from / "../../models" / name);             // build/<preset>/
+      candidates.push_back(from / "../../../models" / name);          // build/<preset>/<folder>/
+      candidates.push_back(from / "../../../../models" / name);
+      candidates.push_back(from / "../../../../../models" / name);
     }
   }
   std::vector<std::string> looked;
@@ -55,7 +55,12 @@ std::string default_image_model() {
   fail(ErrorCode::kNotFound,
        "the embedded model {} was not found; looked in: {}. Set SWAN_MODELS to the folder that holds it, or give a "
        "model.",
-       kName, fmt::join(looked, ", "));
+       name, fmt::join(looked, ", "));
 }
+
+}  // namespace
+
+std::string default_image_model() { return embedded_model("swan-emoji-256"); }
+std::string default_video_model() { return embedded_model("swan-emoji-video"); }
 
 }  // namespace swan

@@ -4,14 +4,21 @@
 #include "io/config.h"
 #include "io/json.h"
 #include "swan/version.h"
+#include "swan/video_pipeline.h"
 
 namespace swan {
 
 namespace pipelines {
 
-std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t index) {
-  const auto prompt_index = static_cast<size_t>(index / r.num_images_per_prompt);
-  nlohmann::ordered_json j;
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What pictures and videos have in common. The whole request, so that the batch can be repeated; `index` says which of
+// its results this is.
+template <typename Request>
+Json common(const Request& r, const RunFacts& facts, int64_t index, int64_t per_prompt) {
+  Json j;
   j["software"] = "swan";
   j["version"] = version();
   j["pipeline"] = facts.pipeline;
@@ -20,55 +27,47 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
   j["variant"] = facts.load.variant;
   j["dtype"] = facts.load.dtype;
   j["device"] = "cpu";
-  // The whole request, so that the batch can be repeated; `index` says which of its pictures this is.
   j["prompt"] = r.prompt;
   j["negative_prompt"] = r.negative_prompt;
+  if (r.prompt_embeds.defined()) j["prompt_embeds"] = "given";
+  if (r.negative_prompt_embeds.defined()) j["negative_prompt_embeds"] = "given";
   j["seed"] = r.seed.size() == 1 ? r.seed[0] : r.seed.at(static_cast<size_t>(index));
   j["seeds"] = r.seed;
   j["index"] = index;
-  j["index_prompt"] = r.prompt.at(prompt_index);
-  j["num_images_per_prompt"] = r.num_images_per_prompt;
+  const auto prompt = static_cast<size_t>(index / per_prompt);
+  if (prompt < r.prompt.size()) j["index_prompt"] = r.prompt[prompt];
   j["height"] = facts.height;
   j["width"] = facts.width;
-  j["num_inference_steps"] = r.num_inference_steps;
-  j["guidance_scale"] = r.guidance_scale;
+  j["num_inference_steps"] = facts.num_inference_steps;
+  j["guidance_scale"] = facts.guidance_scale;
   j["scheduler"] = facts.scheduler;
   j["scheduler_override"] = r.scheduler;
+  if (r.flow_shift) j["flow_shift"] = *r.flow_shift;
   j["scheduler_config"] = facts.scheduler_config;
   j["max_sequence_length"] = r.max_sequence_length;
-  j["complex_human_instruction"] = facts.complex_human_instruction;
-  j["use_resolution_binning"] = r.use_resolution_binning;
   if (r.vae_tiling)
     j["vae_tiling"] = {r.vae_tiling->tile_sample_min_height, r.vae_tiling->tile_sample_min_width,
                        r.vae_tiling->tile_sample_stride_height, r.vae_tiling->tile_sample_stride_width};
   j["initial_latents"] = r.latents.defined() ? "given" : "from seed";
-  return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return j;
 }
 
-namespace {
+std::string text_of(const Json& j) { return j.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 // Integers that must fit an int of the request; the ranges proper are checked when it runs.
 int small_int(const io::Config& c, std::string_view key, int64_t fallback) {
   return static_cast<int>(c.get_in(key, fallback, 1, 1 << 20));
 }
-}  // namespace
 
-}  // namespace pipelines
-
-RepeatableRequest request_from_parameters(const std::string& json) {
-  const io::Config c(io::parse_json(json, "the picture's settings"), "the picture's settings");
-  if (c.get<std::string>("software", "") != "swan")
-    fail(ErrorCode::kCorruptFile, "the picture's settings were not written by Swan; give a picture that Swan made.");
-  if (c.get<std::string>("initial_latents", "from seed") != "from seed")
-    fail(ErrorCode::kInvalidArgument,
-         "the picture was made from latents in a file, which its settings do not hold; give that file again with "
-         "--latents.");
-  RepeatableRequest out;
+// What `common` wrote, but for the settings that have a default of the model's, which the callers read.
+template <typename Repeatable>
+void read_common(const io::Config& c, Repeatable& out) {
   out.model = c.require<std::string>("model");
-  if (out.model == pipelines::kEmbeddedModel) out.model.clear();
+  if (out.model == kEmbeddedModel || out.model == kEmbeddedVideoModel) out.model.clear();
   out.load.variant = c.get<std::string>("variant", "");
   out.load.dtype = c.get<std::string>("dtype", "auto");
   out.load.device = c.get<std::string>("device", "auto");
-  ImageRequest& r = out.request;
+  auto& r = out.request;
   r.prompt = c.require<std::vector<std::string>>("prompt");
   r.negative_prompt = c.get<std::vector<std::string>>("negative_prompt", {""});
   r.seed.clear();
@@ -76,22 +75,82 @@ RepeatableRequest request_from_parameters(const std::string& json) {
   if (!seeds.is_array() || seeds.empty()) c.wrong("seeds", "a list of seeds is needed");
   for (const auto& seed : seeds) {
     if (!seed.is_number_unsigned()) c.wrong("seeds", "seeds are whole numbers from 0");
-    r.seed.push_back(seed.get<uint64_t>());
+    r.seed.push_back(seed.template get<uint64_t>());
   }
   r.height = c.require_in("height", 1, 1 << 20);
   r.width = c.require_in("width", 1, 1 << 20);
-  r.num_inference_steps = pipelines::small_int(c, "num_inference_steps", r.num_inference_steps);
-  r.guidance_scale = c.get<double>("guidance_scale", r.guidance_scale);
-  r.num_images_per_prompt = pipelines::small_int(c, "num_images_per_prompt", 1);
   r.scheduler = c.get<std::string>("scheduler_override", "");
-  r.max_sequence_length = pipelines::small_int(c, "max_sequence_length", r.max_sequence_length);
-  r.complex_human_instruction = c.get<std::vector<std::string>>("complex_human_instruction", {});
-  r.use_resolution_binning = c.get<bool>("use_resolution_binning", true);
+  r.flow_shift = c.optional<double>("flow_shift");
+  r.max_sequence_length = small_int(c, "max_sequence_length", r.max_sequence_length);
   if (c.has("vae_tiling")) {
     const auto t = c.get_list_in("vae_tiling", {}, 1, 1 << 20, 4);
     r.vae_tiling = VaeTiling{t[0], t[1], t[2], t[3]};
   }
   out.index = c.get_in("index", 0, 0, 1 << 20);
+}
+
+// The settings, once it is sure that they are Swan's, of this kind, and repeatable.
+io::Config open_settings(const std::string& json, const std::string& what, bool video) {
+  io::Config c(io::parse_json(json, what), what);
+  if (c.get<std::string>("software", "") != "swan")
+    fail(ErrorCode::kCorruptFile, "{} were not written by Swan; give a file that Swan made.", what);
+  if (c.has("num_frames") != video)
+    fail(ErrorCode::kInvalidArgument, "{} are those of a {}; repeat it with 'swan {}'.", what,
+         video ? "picture" : "video", video ? "image" : "video");
+  if (c.get<std::string>("initial_latents", "from seed") != "from seed")
+    fail(ErrorCode::kInvalidArgument,
+         "{} say that latents in a file were the start, which they do not hold; give that file again with --latents.",
+         what);
+  for (const char* key : {"prompt_embeds", "negative_prompt_embeds"})
+    if (c.has(key))
+      fail(ErrorCode::kInvalidArgument,
+           "{} say that embeddings in a file stood for the prompt, which they do not hold; give that file again with "
+           "--prompt-embeds.",
+           what);
+  return c;
+}
+
+}  // namespace
+
+std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t index) {
+  Json j = common(r, facts, index, r.num_images_per_prompt);
+  j["num_images_per_prompt"] = r.num_images_per_prompt;
+  j["complex_human_instruction"] = facts.complex_human_instruction;
+  j["use_resolution_binning"] = r.use_resolution_binning;
+  return text_of(j);
+}
+
+std::string parameters_of(const VideoRequest& r, const RunFacts& facts, int64_t index) {
+  Json j = common(r, facts, index, r.num_videos_per_prompt);
+  j["num_videos_per_prompt"] = r.num_videos_per_prompt;
+  j["num_frames"] = facts.num_frames;
+  return text_of(j);
+}
+
+}  // namespace pipelines
+
+RepeatableRequest request_from_parameters(const std::string& json) {
+  const io::Config c = pipelines::open_settings(json, "the picture's settings", false);
+  RepeatableRequest out;
+  pipelines::read_common(c, out);
+  ImageRequest& r = out.request;
+  r.num_inference_steps = pipelines::small_int(c, "num_inference_steps", r.num_inference_steps);
+  r.guidance_scale = c.get<double>("guidance_scale", r.guidance_scale);
+  r.num_images_per_prompt = pipelines::small_int(c, "num_images_per_prompt", 1);
+  r.complex_human_instruction = c.get<std::vector<std::string>>("complex_human_instruction", {});
+  r.use_resolution_binning = c.get<bool>("use_resolution_binning", true);
+  return out;
+}
+
+RepeatableVideoRequest video_request_from_parameters(const std::string& json) {
+  const io::Config c = pipelines::open_settings(json, "the video's settings", true);
+  RepeatableVideoRequest out;
+  pipelines::read_common(c, out);
+  VideoRequest& r = out.request;
+  r.num_inference_steps = pipelines::small_int(c, "num_inference_steps", 50);
+  r.guidance_scale = c.require<double>("guidance_scale");
+  r.num_videos_per_prompt = pipelines::small_int(c, "num_videos_per_prompt", 1);
+  r.num_frames = c.require_in("num_frames", 1, 1 << 20);
   return out;
 }
 

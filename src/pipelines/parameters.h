@@ -3,10 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "swan/pipeline.h"
+#include "swan/video_pipeline.h"
 
 namespace swan::pipelines {
 
-/// What a picture's settings are besides its request.
+/// What the settings of a picture or video are besides its request.
 struct RunFacts {
   std::string model;     ///< the repository's path, or kEmbeddedModel
   std::string revision;  ///< of a hub's cache; may be empty
@@ -16,12 +17,18 @@ struct RunFacts {
   nlohmann::json scheduler_config;                     ///< and its options
   std::vector<std::string> complex_human_instruction;  ///< as used
   int64_t height = 0, width = 0;                       ///< as delivered
+  int64_t num_frames = 1;                              ///< as delivered
+  int num_inference_steps = 0;
+  double guidance_scale = 0;
 };
 
-/// How settings name the model that Swan ships.
+/// How settings name the models that Swan ships.
 inline constexpr const char* kEmbeddedModel = "embedded:swan-emoji-256";
+inline constexpr const char* kEmbeddedVideoModel = "embedded:swan-emoji-video";
 
 /// The settings of picture `index` as JSON text; request_from_parameters reads it back.
 [[nodiscard]] std::string parameters_of(const ImageRequest& request, const RunFacts& facts, int64_t index);
+/// The settings of video `index`; video_request_from_parameters reads them back.
+[[nodiscard]] std::string parameters_of(const VideoRequest& request, const RunFacts& facts, int64_t index);
 
 }  // namespace swan::pipelines

@@ -8,16 +8,20 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "io/config.h"
+#include "pipelines/load_options.h"
+#include "pipelines/stages.h"
 #include "tokenizers/prompt_cleaning.h"
 
 namespace swan::pipelines {
 
-PromptEncoder::PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage)
+PromptEncoder::PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage,
+                             EmbedStore& store)
     : repository_(repository),
       variant_(std::move(variant)),
       storage_(storage),
       tokenizer_(tokenizers::Tokenizer::load(repository.component("tokenizer").directory)),
-      config_(models::Gemma2Config::parse(io::Config::read(repository.file("text_encoder", "config.json")))) {}
+      config_(models::Gemma2Config::parse(io::Config::read(repository.file("text_encoder", "config.json")))),
+      store_(store) {}
 
 PromptEncoder::~PromptEncoder() = default;
 
@@ -26,9 +30,14 @@ const models::Gemma2Model& PromptEncoder::model() {
     const auto weights = repository_.open_weights("text_encoder", variant_);
     model_ = std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, storage_));
     weights->finish();
+    model_bytes_ = weights->bytes();
     log(LogLevel::kDebug, "text_encoder: {}", weights->description());
   }
   return *model_;
+}
+
+void PromptEncoder::release() {
+  if (model_bytes_ > kResidentBytes) model_.reset();
 }
 
 namespace {
@@ -44,8 +53,9 @@ int64_t tokens_of(const Tensor& mask, int64_t row) {
 }
 }  // namespace
 
-PromptEmbeds PromptEncoder::encode(const std::vector<std::string>& prompts, const std::vector<std::string>& instruction,
-                                   int64_t max_sequence_length, Context& ctx) {
+PromptEmbeddings PromptEncoder::encode(const std::vector<std::string>& prompts,
+                                       const std::vector<std::string>& instruction, int64_t max_sequence_length,
+                                       Context& ctx) {
   // 1. Text and tokens. The instruction lengthens the sequence; its own tokens are dropped again below.
   const std::string prefix = join_lines(instruction);
   const int64_t extra =
@@ -66,23 +76,33 @@ PromptEmbeds PromptEncoder::encode(const std::vector<std::string>& prompts, cons
     longest = std::max(longest, tokens_of(tokens.attention_mask, i));
     shortest = std::min(shortest, tokens_of(tokens.attention_mask, i));
   }
-  const int64_t used = shortest + config_.sliding_window <= longest ? length : longest;
+  const bool beyond_window = shortest + config_.sliding_window <= longest;
+  const int64_t used = beyond_window ? length : longest;
 
-  // 3. The encoder, once for each distinct prompt.
+  // 3. The encoder, once for each distinct prompt that the store does not know. Rows that depend on the full length are
+  // not for other lengths.
   const int64_t batch = tokens.input_ids.dim(0), dim = config_.hidden_size;
-  std::map<std::string, Tensor> computed;  // [1, used, D]
+  std::map<std::string, Tensor> computed;  // [used or more, D]
   for (int64_t i = 0; i < batch; ++i) {
     const std::string& text = texts[static_cast<size_t>(i)];
     if (computed.contains(text)) continue;
     const auto row = [&](const Tensor& t) {
       return t.slice(i, i + 1).reshape({length}).slice(0, used).reshape({1, used});
     };
-    computed[text] = model().forward(row(tokens.input_ids), row(tokens.attention_mask), ctx);
+    const std::span<const int32_t> ids(tokens.input_ids.data<int32_t>() + i * length,
+                                       static_cast<size_t>(tokens_of(tokens.attention_mask, i)));
+    std::optional<Tensor> known = beyond_window ? std::nullopt : store_.find(ids, used);
+    if (!known) {
+      known = model().forward(row(tokens.input_ids), row(tokens.attention_mask), ctx).reshape({used, dim});
+      check_finite(*known, "encoding the prompt (text_encoder)", ctx);
+      if (!beyond_window) store_.put(ids, *known);
+    }
+    computed[text] = *known;
   }
 
   // 4. Selection: position 0 and the last max_sequence_length - 1 of all positions.
-  PromptEmbeds out{Tensor::zeros({batch, max_sequence_length, dim}, DType::kF32),
-                   Tensor::empty({batch, max_sequence_length}, DType::kI32)};
+  PromptEmbeddings out{Tensor::zeros({batch, max_sequence_length, dim}, DType::kF32),
+                       Tensor::empty({batch, max_sequence_length}, DType::kI32)};
   for (int64_t i = 0; i < batch; ++i) {
     const auto* from = computed[texts[static_cast<size_t>(i)]].data<float>();
     const auto* mask = tokens.attention_mask.data<int32_t>() + i * length;

@@ -6,31 +6,29 @@
 #include "core/context.h"
 #include "io/repository.h"
 #include "models/gemma2.h"
+#include "pipelines/embed_store.h"
 #include "tokenizers/tokenizer.h"
 
 namespace swan::pipelines {
 
-/// Embeddings of a batch of prompts.
-struct PromptEmbeds {
-  Tensor embeds;          ///< [B, L, D] f32
-  Tensor attention_mask;  ///< [B, L] i32
-};
-
 /// Sana's text side: cleans and tokenizes prompts and runs Gemma 2 over them, once for each distinct prompt. The
-/// encoder is opened at first use and leaves memory with this object. Ref: diffusers pipelines/sana/pipeline_sana.py,
-/// _get_gemma_prompt_embeds and encode_prompt
+/// encoder is opened at the first text that the store does not know, and leaves memory with release(). Ref: diffusers
+/// pipelines/sana/pipeline_sana.py, _get_gemma_prompt_embeds and encode_prompt
 class PromptEncoder {
  public:
   /// @param storage  dtype of the weights in memory; not set: as stored
-  PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage);
+  /// @param store    where embeddings are kept; outlives this
+  PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage, EmbedStore& store);
   ~PromptEncoder();
 
   /// @param instruction  lines put before each prompt, joined by newlines; empty: none
   /// @return L = max_sequence_length. Rows beyond a prompt's tokens are those that the reference computes as far as any
   ///         other prompt's mask reaches, and zero after that: no mask shows them
-  [[nodiscard]] PromptEmbeds encode(const std::vector<std::string>& prompts,
-                                    const std::vector<std::string>& instruction, int64_t max_sequence_length,
-                                    Context& ctx);
+  [[nodiscard]] PromptEmbeddings encode(const std::vector<std::string>& prompts,
+                                        const std::vector<std::string>& instruction, int64_t max_sequence_length,
+                                        Context& ctx);
+  /// Gives the network's memory back, if it is large.
+  void release();
 
  private:
   [[nodiscard]] const models::Gemma2Model& model();
@@ -40,7 +38,9 @@ class PromptEncoder {
   std::optional<DType> storage_;
   std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
   models::Gemma2Config config_;
+  EmbedStore& store_;
   std::unique_ptr<models::Gemma2Model> model_;
+  size_t model_bytes_ = 0;
 };
 
 }  // namespace swan::pipelines

@@ -19,6 +19,7 @@
 #include "pipelines/load_options.h"
 #include "pipelines/noise.h"
 #include "pipelines/parameters.h"
+#include "pipelines/prompt_embeddings.h"
 #include "pipelines/stages.h"
 
 namespace swan::pipelines {
@@ -26,6 +27,7 @@ namespace swan::pipelines {
 struct SanaPipeline::Plan {
   explicit Plan(const ImageRequest& r) : request(r) {}
   const ImageRequest& request;
+  int64_t prompts = 0;
   int64_t batch = 0;                         // pictures
   Size size = {0, 0};                        // as delivered
   Size render = {0, 0};                      // as made: the bin, or the same
@@ -37,14 +39,6 @@ struct SanaPipeline::Plan {
 
 namespace {
 
-// Each row `times` times in a row: [a, b] to [a, a, b, b].
-Tensor repeat_rows(const Tensor& x, int64_t times, Context& ctx) {
-  std::vector<Tensor> rows;
-  for (int64_t i = 0; i < x.dim(0); ++i)
-    for (int64_t n = 0; n < times; ++n) rows.push_back(x.slice(i, i + 1));
-  return ops::concat_rows(rows, ctx);
-}
-
 // The whole `times` times: [a, b] to [a, b, a, b]. The reference repeats masks so, and embeddings the other way.
 Tensor tile_mask(const Tensor& mask, int64_t times) {
   Tensor out = Tensor::empty({mask.dim(0) * times, mask.dim(1)}, DType::kI32);
@@ -53,10 +47,10 @@ Tensor tile_mask(const Tensor& mask, int64_t times) {
   return out;
 }
 
-PromptEmbeds concat(const PromptEmbeds& a, const PromptEmbeds& b, Context& ctx) {
+PromptEmbeddings concat(const PromptEmbeddings& a, const PromptEmbeddings& b, Context& ctx) {
   const std::array embeds = {a.embeds, b.embeds};
-  PromptEmbeds out{ops::concat_rows(embeds, ctx),
-                   Tensor::empty({a.embeds.dim(0) + b.embeds.dim(0), a.attention_mask.dim(1)}, DType::kI32)};
+  PromptEmbeddings out{ops::concat_rows(embeds, ctx),
+                       Tensor::empty({a.embeds.dim(0) + b.embeds.dim(0), a.attention_mask.dim(1)}, DType::kI32)};
   auto* to = out.attention_mask.data_mut<int32_t>();
   std::copy_n(a.attention_mask.data<int32_t>(), a.attention_mask.numel(), to);
   std::copy_n(b.attention_mask.data<int32_t>(), b.attention_mask.numel(), to + a.attention_mask.numel());
@@ -65,14 +59,14 @@ PromptEmbeds concat(const PromptEmbeds& a, const PromptEmbeds& b, Context& ctx) 
 
 // Drops the columns after the last one that any mask shows: their attention weight is exp(-10000), which is zero in
 // f32.
-PromptEmbeds trim(const PromptEmbeds& text, Context& ctx) {
+PromptEmbeddings trim(const PromptEmbeddings& text, Context& ctx) {
   const int64_t batch = text.embeds.dim(0), length = text.embeds.dim(1), dim = text.embeds.dim(2);
   const auto* mask = text.attention_mask.data<int32_t>();
   int64_t used = 1;
   for (int64_t i = 0; i < batch * length; ++i)
     if (mask[i] != 0) used = std::max(used, i % length + 1);
   std::vector<Tensor> rows;
-  PromptEmbeds out{{}, Tensor::empty({batch, used}, DType::kI32)};
+  PromptEmbeddings out{{}, Tensor::empty({batch, used}, DType::kI32)};
   for (int64_t b = 0; b < batch; ++b) {
     rows.push_back(text.embeds.slice(b, b + 1).reshape({length, dim}).slice(0, used));
     std::copy_n(mask + b * length, used, out.attention_mask.data_mut<int32_t>() + b * used);
@@ -89,7 +83,9 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
       options_(options),
       storage_(storage_of(options)),
       transformer_config_(models::SanaConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
-      vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))) {
+      vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
+      store_(options.embed_cache,
+             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype); }) {
   check_device(options);
   if (transformer_config_.guidance_embeds)
     fail(ErrorCode::kUnsupported,
@@ -98,7 +94,7 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
   if (transformer_config_.in_channels != vae_config_.latent_channels)
     fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and the vae has {}.",
          repository_.path(), transformer_config_.in_channels, vae_config_.latent_channels);
-  for (const char* name : {"tokenizer", "text_encoder", "scheduler"}) (void)repository_.component(name);
+  (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
 }
 
 SanaPipeline::~SanaPipeline() = default;
@@ -112,10 +108,12 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
   Plan plan(r);
   constexpr int64_t kMostPixels = 16384;
   const auto wrong = [](const std::string& message) { fail(ErrorCode::kInvalidArgument, "{}", message); };
-  if (r.prompt.empty()) wrong("no prompt was given.");
-  if (r.negative_prompt.size() != 1 && r.negative_prompt.size() != r.prompt.size())
+  if (r.prompt.empty() == !r.prompt_embeds.defined())
+    wrong(r.prompt.empty() ? "no prompt was given." : "both prompts and prompt_embeds were given: give one of them.");
+  plan.prompts = r.prompt_embeds.defined() ? r.prompt_embeds.embeds.dim(0) : static_cast<int64_t>(r.prompt.size());
+  if (r.negative_prompt.size() != 1 && static_cast<int64_t>(r.negative_prompt.size()) != plan.prompts)
     wrong(fmt::format("{} negative prompts for {} prompts: give one for all, or one for each.",
-                      r.negative_prompt.size(), r.prompt.size()));
+                      r.negative_prompt.size(), plan.prompts));
   if (r.num_images_per_prompt < 1 || r.num_images_per_prompt > 1024)
     wrong(fmt::format("num_images_per_prompt is {}: 1 to 1024 are possible.", r.num_images_per_prompt));
   if (r.num_inference_steps < 1 || r.num_inference_steps > 1000)
@@ -123,7 +121,7 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
   if (!std::isfinite(r.guidance_scale)) wrong("guidance_scale must be a finite number.");
   if (r.max_sequence_length < 2 || r.max_sequence_length > 8192)
     wrong(fmt::format("max_sequence_length is {}: 2 to 8192 are possible.", r.max_sequence_length));
-  plan.batch = static_cast<int64_t>(r.prompt.size()) * r.num_images_per_prompt;
+  plan.batch = plan.prompts * r.num_images_per_prompt;
   if (r.seed.size() != 1 && static_cast<int64_t>(r.seed.size()) != plan.batch)
     wrong(fmt::format("{} seeds for {} pictures: give one for all, or one for each.", r.seed.size(), plan.batch));
 
@@ -156,31 +154,64 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
   }
 
   plan.negative_prompt = r.negative_prompt;
-  if (plan.negative_prompt.size() == 1) plan.negative_prompt.resize(r.prompt.size(), r.negative_prompt[0]);
-  // Models with the Gemma-2-2B encoder (2304 channels) were trained with an instruction before the prompt.
-  constexpr int64_t kGemma2BWidth = 2304;
-  if (r.complex_human_instruction) {
-    plan.instruction = *r.complex_human_instruction;
-  } else if (transformer_config_.caption_channels == kGemma2BWidth) {
-    plan.instruction = default_complex_human_instruction();
-  }
-  plan.scheduler = schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler);
+  if (plan.negative_prompt.size() == 1)
+    plan.negative_prompt.resize(static_cast<size_t>(plan.prompts), r.negative_prompt[0]);
+  plan.instruction = instruction_of(r);
+  plan.scheduler =
+      schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
   plan.scheduler->set_timesteps(r.num_inference_steps);
   return plan;
 }
 
-// 2. Encode the prompts: [negative, positive] when guided. The encoder is gone when this returns.
-PromptEmbeds SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) const {
-  PromptEncoder encoder(repository_, options_.variant, storage_);
-  const int64_t length = plan.request.max_sequence_length, copies = plan.request.num_images_per_prompt;
-  const auto encode = [&](const std::vector<std::string>& prompts, const std::vector<std::string>& instruction) {
-    const PromptEmbeds text = encoder.encode(prompts, instruction, length, ctx);
-    check_finite(text.embeds, "encoding the prompt (text_encoder)", ctx);
-    return PromptEmbeds{repeat_rows(text.embeds, copies, ctx), tile_mask(text.attention_mask, copies)};
+PromptEncoder& SanaPipeline::encoder() {
+  if (!encoder_) encoder_ = std::make_unique<PromptEncoder>(repository_, options_.variant, storage_, store_);
+  return *encoder_;
+}
+
+// 2. Encode the prompts: [negative, positive] when guided. A large encoder is gone when this returns.
+PromptEmbeddings SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) {
+  const ImageRequest& r = plan.request;
+  const int64_t copies = r.num_images_per_prompt, width = transformer_config_.caption_channels;
+  const int64_t length = r.prompt_embeds.defined() ? r.prompt_embeds.embeds.dim(1) : r.max_sequence_length;
+  const auto repeated = [&](const PromptEmbeddings& text) {
+    return PromptEmbeddings{repeat_rows(text.embeds, copies, ctx), tile_mask(text.attention_mask, copies)};
   };
-  PromptEmbeds text = encode(plan.request.prompt, plan.instruction);
-  if (plan.guided()) text = concat(encode(plan.negative_prompt, {}), text, ctx);
+  const auto embeddings_of = [&](const char* what, const PromptEmbeddings& given,
+                                 const std::vector<std::string>& prompts, const std::vector<std::string>& instruction) {
+    if (!given.defined()) return repeated(encoder().encode(prompts, instruction, length, ctx));
+    check_embeddings(what, given, plan.prompts, width, ctx);
+    if (given.embeds.dim(1) != length)
+      fail(ErrorCode::kInvalidArgument,
+           "{}: {} rows a prompt, but the prompt's embeddings have {}; make both with one length.", what,
+           given.embeds.dim(1), length);
+    return repeated(given);
+  };
+  PromptEmbeddings text = embeddings_of("prompt_embeds", r.prompt_embeds, r.prompt, plan.instruction);
+  if (plan.guided())
+    text =
+        concat(embeddings_of("negative_prompt_embeds", r.negative_prompt_embeds, plan.negative_prompt, {}), text, ctx);
+  if (encoder_) encoder_->release();
   return trim(text, ctx);
+}
+
+PromptEmbeddings SanaPipeline::embed(const ImageRequest& request, const Callbacks& callbacks) {
+  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  if (request.prompt.empty()) fail(ErrorCode::kInvalidArgument, "no prompt was given.");
+  PromptEmbeddings out = encoder().encode(request.prompt, instruction_of(request), request.max_sequence_length, ctx);
+  encoder_->release();
+  // Rows that no mask shows are what a longer prompt beside them made of padding: left out.
+  const int64_t dim = out.embeds.dim(2);
+  for (int64_t row = 0; row < out.attention_mask.numel(); ++row)
+    if (out.attention_mask.data<int32_t>()[row] == 0) std::fill_n(out.embeds.data_mut<float>() + row * dim, dim, 0.0F);
+  return out;
+}
+
+std::vector<std::string> SanaPipeline::instruction_of(const ImageRequest& r) const {
+  // Models with the Gemma-2-2B encoder (2304 channels) were trained with an instruction before the prompt.
+  constexpr int64_t kGemma2BWidth = 2304;
+  if (r.complex_human_instruction) return *r.complex_human_instruction;
+  return transformer_config_.caption_channels == kGemma2BWidth ? default_complex_human_instruction()
+                                                               : std::vector<std::string>();
 }
 
 void SanaPipeline::load_transformer() {
@@ -203,7 +234,7 @@ void SanaPipeline::load_vae() {
 }
 
 // 3. to 5. Timesteps, latents, and the loop
-Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeds& text, Stages& stages, Context& ctx) {
+Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& text, Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
   const int64_t ratio = vae_config_.spatial_compression_ratio(), channels = transformer_config_.in_channels;
   const int steps = r.num_inference_steps;
@@ -279,6 +310,7 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
     Tensor decoded = vae_->decode(z, ctx);
     check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
     images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
+    stages.inspect(images.back(), prompt_of(plan.request.prompt, b / plan.request.num_images_per_prompt), b);
     stages.step();
   }
   return images;
@@ -290,7 +322,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
   Stages stages(callbacks);
 
   stages.begin("encode", 1);
-  const PromptEmbeds text = encode_prompt(plan, ctx);
+  const PromptEmbeddings text = encode_prompt(plan, ctx);
   stages.step();
   CachingAllocator::cpu().trim();
 
@@ -318,12 +350,15 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
                           .scheduler_config = plan.scheduler->describe(),
                           .complex_human_instruction = plan.instruction,
                           .height = plan.size.height,
-                          .width = plan.size.width};
+                          .width = plan.size.width,
+                          .num_inference_steps = request.num_inference_steps,
+                          .guidance_scale = request.guidance_scale};
   for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
   result.height = plan.size.height;
   result.width = plan.size.width;
+  for (const Image& image : result.images) result.blocked.push_back(image.rgb.empty());
   result.seconds = stages.seconds();
-  result.peak_bytes = peak_resident_bytes();
+  result.peak_bytes = stages.peak();
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include "models/autoencoder_dc.h"
 #include "models/sana_transformer.h"
 #include "pipelines/aspect_ratio.h"
+#include "pipelines/embed_store.h"
 #include "pipelines/prompt_encoder.h"
 #include "schedulers/scheduler.h"
 #include "swan/pipeline.h"
@@ -19,14 +20,17 @@ class SanaPipeline : public ImagePipeline {
   ~SanaPipeline() override;
 
   [[nodiscard]] ImageResult generate(const ImageRequest& request, const Callbacks& callbacks) override;
+  [[nodiscard]] PromptEmbeddings embed(const ImageRequest& request, const Callbacks& callbacks) override;
   [[nodiscard]] int64_t default_size() const override;
 
  private:
   struct Plan;  // a request with its defaults filled in and its sizes decided
 
   [[nodiscard]] Plan check_inputs(const ImageRequest& request) const;
-  [[nodiscard]] PromptEmbeds encode_prompt(const Plan& plan, Context& ctx) const;
-  [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeds& text, Stages& stages, Context& ctx);
+  [[nodiscard]] std::vector<std::string> instruction_of(const ImageRequest& request) const;
+  [[nodiscard]] PromptEncoder& encoder();
+  [[nodiscard]] PromptEmbeddings encode_prompt(const Plan& plan, Context& ctx);
+  [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeddings& text, Stages& stages, Context& ctx);
   [[nodiscard]] std::vector<Image> decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx);
   void load_transformer();
   void load_vae();
@@ -37,6 +41,8 @@ class SanaPipeline : public ImagePipeline {
   std::optional<DType> storage_;
   models::SanaConfig transformer_config_;
   models::AutoencoderDCConfig vae_config_;
+  EmbedStore store_;
+  std::unique_ptr<PromptEncoder> encoder_;
   std::unique_ptr<models::SanaTransformer2DModel> transformer_;
   std::unique_ptr<models::AutoencoderDC> vae_;
   size_t transformer_bytes_ = 0, vae_bytes_ = 0;  ///< of their weights' files

@@ -1,6 +1,9 @@
 #include "pipelines/stages.h"
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "core/memory.h"
 #include "ops/elementwise.h"
 
 namespace swan::pipelines {
@@ -10,6 +13,8 @@ void Stages::begin(const std::string& name, int total) {
   name_ = name;
   done_ = 0;
   total_ = total;
+  before_ = std::max(before_, peak_resident_bytes());
+  reset_peak_resident_bytes();
   start_ = std::chrono::steady_clock::now();
   report();
 }
@@ -22,7 +27,29 @@ void Stages::step() {
 void Stages::end() {
   if (name_.empty()) return;
   seconds_.emplace_back(name_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
+  peaks_.emplace_back(name_, peak_resident_bytes());
   name_.clear();
+}
+
+size_t Stages::peak() const noexcept { return std::max(before_, peak_resident_bytes()); }
+
+bool Stages::inspect(Image& picture, const std::string& prompt, int64_t index, int64_t frame, int64_t frames) const {
+  if (!callbacks_.inspect) return true;
+  const int64_t width = picture.width, height = picture.height;
+  const size_t bytes = picture.rgb.size();
+  const OutputInfo info = {.prompt = prompt, .index = index, .frame = frame, .frames = frames};
+  if (callbacks_.inspect(picture, info) == Verdict::kBlock) {
+    picture.rgb.clear();
+    return false;
+  }
+  if (picture.width != width || picture.height != height || picture.rgb.size() != bytes)
+    fail(ErrorCode::kInvalidArgument, "the inspector made {} x {} pixels of {} x {}: it must keep the size.",
+         picture.width, picture.height, width, height);
+  return true;
+}
+
+std::string prompt_of(const std::vector<std::string>& prompts, int64_t index) {
+  return index < static_cast<int64_t>(prompts.size()) ? prompts[static_cast<size_t>(index)] : std::string();
 }
 
 void Stages::report() const {

@@ -19,6 +19,16 @@ class Stages {
   void step();
   void end();
   [[nodiscard]] const std::vector<std::pair<std::string, double>>& seconds() const noexcept { return seconds_; }
+  /// The largest resident set within each stage, in bytes; where the system does not let the count begin anew, that of
+  /// the process so far.
+  [[nodiscard]] const std::vector<std::pair<std::string, size_t>>& peaks() const noexcept { return peaks_; }
+  /// The largest resident set of the process so far.
+  [[nodiscard]] size_t peak() const noexcept;
+
+  /// Shows a picture to Callbacks::inspect. A blocked one comes back empty: width and height stay, the pixels go.
+  /// @return  false when it was blocked
+  /// @throws Error kInvalidArgument when the inspector changed the size
+  bool inspect(Image& picture, const std::string& prompt, int64_t index, int64_t frame = 0, int64_t frames = 1) const;
 
  private:
   void report() const;
@@ -28,7 +38,12 @@ class Stages {
   int done_ = 0, total_ = 0;
   std::chrono::steady_clock::time_point start_;
   std::vector<std::pair<std::string, double>> seconds_;
+  std::vector<std::pair<std::string, size_t>> peaks_;
+  size_t before_ = 0;  ///< the process's largest resident set before the current stage
 };
+
+/// The prompt of that number; empty where embeddings were given instead of prompts.
+[[nodiscard]] std::string prompt_of(const std::vector<std::string>& prompts, int64_t index);
 
 /// @param x      f32
 /// @param where  the stage, for the message: "denoising step 3 of 20 (transformer)"

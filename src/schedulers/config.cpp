@@ -24,10 +24,10 @@ bool ConfigReader::has(const std::string& key) const {
 }
 
 const nlohmann::json& ConfigReader::value(const std::string& key) {
-  static const nlohmann::json kNull;
+  static const nlohmann::json absent;
   seen_.insert(key);
   const auto it = json_.find(key);
-  return it == json_.end() ? kNull : *it;
+  return it == json_.end() ? absent : *it;
 }
 
 void ConfigReader::wrong(const std::string& key, const std::string& expected) const {
@@ -76,7 +76,7 @@ std::string ConfigReader::choice(const std::string& key, const std::string& fall
                                  std::initializer_list<const char*> known) {
   const nlohmann::json& v = value(key);
   if (!v.is_null() && !v.is_string()) wrong(key, "a string");
-  const auto chosen = v.is_null() ? fallback : v.get<std::string>();
+  auto chosen = v.is_null() ? fallback : v.get<std::string>();
   if (std::none_of(known.begin(), known.end(), [&](const char* k) { return chosen == k; }))
     fail(ErrorCode::kUnsupported,
          "{}: '{}' is \"{}\", which Swan does not implement (it knows {}); choose another scheduler with --scheduler.",

@@ -33,6 +33,7 @@ constexpr std::array<Named, 4> kNamed = {
 
 std::vector<std::pair<std::string, std::string>> scheduler_names() {
   std::vector<std::pair<std::string, std::string>> names;
+  names.reserve(kNamed.size());
   for (const Named& n : kNamed) names.emplace_back(n.name, n.description);
   return names;
 }

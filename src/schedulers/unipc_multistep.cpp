@@ -139,8 +139,8 @@ Tensor UniPCMultistep::advance(const Tensor& model_output, int i, const Tensor& 
   return update(i, last_sample_, {}, ctx);
 }
 
-// With m_0 the prediction at s, m_j those before it and, for the corrector, the one at t, and r_j their distances from s
-// in units of h, the step in lambda from s to t:
+// With m_0 the prediction at s, m_j those before it and, for the corrector, the one at t, and r_j their distances from
+// s in units of h, the step in lambda from s to t:
 //   x_t = (sigma_t / sigma_s) x_s - alpha_t expm1(-h) m_0 - alpha_t B(h) sum_j w_j (m_j - m_0) / r_j
 // where sum_j r_j^n w_j = b_n. All of it is one linear combination of the sample and the predictions.
 Tensor UniPCMultistep::update(int s, const Tensor& sample, const Tensor& x0_at_t, Context& ctx) const {

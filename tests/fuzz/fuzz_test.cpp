@@ -1,4 +1,5 @@
-// Thousands of seeded mutations of good files: only swan::Error may come out of the readers, quickly. Run with the
+// Thousands of seeded mutations of good files: only swan::Error may come out of the readers, and nothing out of
+// the cleaning of prompts, quickly. Run with the
 // sanitizers of the preset dev, it also shows that no byte outside a buffer is touched.
 #include <gtest/gtest.h>
 
@@ -65,6 +66,21 @@ TEST(Fuzz, WeightIndices) {
   const support::TempDir dir;
   RepositoryTarget target(dir.path(), kCorpus);
   run("index", 8000, mutate, [&](const std::string& bytes) { return target.read_with_weight_index(bytes); });
+}
+
+TEST(Fuzz, Prompts) {
+  const std::vector<std::string> files = corpus("prompt");
+  ASSERT_FALSE(files.empty());
+  for (int i = 0; i < 4000; ++i) {
+    std::mt19937_64 random(static_cast<uint64_t>(i));
+    const std::string& file = files[random() % files.size()];
+    const std::string& other = files[random() % files.size()];
+    try {
+      clean_as_prompt(mutate(file, other, random));
+    } catch (const std::exception& error) {
+      FAIL() << "prompt, mutation " << i << ": " << error.what();
+    }
+  }
 }
 
 }  // namespace

@@ -18,6 +18,8 @@
 #include "io/weights.h"
 #include "swan/error.h"
 #include "swan/pipeline.h"
+#include "tokenizers/prompt_cleaning.h"
+#include "tokenizers/unicode.h"
 
 namespace swan::fuzz {
 
@@ -113,6 +115,14 @@ bool read_as_config(std::string_view bytes) {
       (void)accepts([&, &name = key] { (void)config.object(name); });
     }
   });
+}
+
+void clean_as_prompt(std::string_view bytes) {
+  for (const auto clean : {tokenizers::clean_sana_prompt, tokenizers::clean_wan_prompt}) {
+    const std::string cleaned = clean(bytes);
+    if (!tokenizers::is_utf8(cleaned)) throw std::runtime_error("a cleaned prompt is not UTF-8");
+    if (cleaned.starts_with(' ') || cleaned.ends_with(' ')) throw std::runtime_error("a cleaned prompt ends in space");
+  }
 }
 
 RepositoryTarget::RepositoryTarget(std::string folder, const std::string& corpus) : folder_(std::move(folder)) {

@@ -10,6 +10,10 @@ namespace swan::fuzz {
 bool read_as_safetensors(std::string_view bytes);
 bool read_as_config(std::string_view bytes);
 
+/// Cleans the bytes as a prompt of every model, which takes any: the result is UTF-8 without whitespace at its ends.
+/// @throws std::runtime_error when it is not
+void clean_as_prompt(std::string_view bytes);
+
 /// A whole small repository in a folder, of which one file is replaced.
 class RepositoryTarget {
  public:

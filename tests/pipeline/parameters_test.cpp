@@ -23,15 +23,18 @@ ImageRequest full_request() {
 }
 
 std::string text_of(const ImageRequest& r, int64_t index) {
-  const pipelines::RunFacts facts = {.model = pipelines::kEmbeddedModel,
-                                     .revision = "",
-                                     .load = {.variant = "fp16", .dtype = "bf16"},
-                                     .pipeline = "SanaPipeline",
-                                     .scheduler = "flow-euler",
-                                     .scheduler_config = {{"shift", 3.0}},
-                                     .complex_human_instruction = {"a", "b "},
-                                     .height = 320,
-                                     .width = 640};
+  pipelines::RunFacts facts;
+  facts.model = pipelines::kEmbeddedModel;
+  facts.load.variant = "fp16";
+  facts.load.dtype = "bf16";
+  facts.pipeline = "SanaPipeline";
+  facts.scheduler = "flow-euler";
+  facts.scheduler_config = {{"shift", 3.0}};
+  facts.complex_human_instruction = {"a", "b "};
+  facts.height = 320;
+  facts.width = 640;
+  facts.num_inference_steps = r.num_inference_steps;
+  facts.guidance_scale = r.guidance_scale;
   return pipelines::parameters_of(r, facts, index);
 }
 

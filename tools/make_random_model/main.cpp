@@ -17,8 +17,7 @@ using namespace swan::tools;
 
 struct Arguments {
   std::string model, manifest, output, dtype = "manifest";
-  RepositorySources sources{.manifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests",
-                            .tokenizer = SWAN_SOURCE_DIR "/models/swan-emoji-256/tokenizer"};
+  RepositorySources sources{.manifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests", .tokenizer = ""};
   WriteOptions options;
 };
 
@@ -30,7 +29,8 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--output", arguments.output, "The repository's folder, or the .safetensors file for --manifest")
       ->required();
   app.add_option("--manifests", arguments.sources.manifests, "Folder of manifests")->capture_default_str();
-  app.add_option("--tokenizer", arguments.sources.tokenizer, "Folder of the tokenizer to copy")->capture_default_str();
+  app.add_option("--tokenizer", arguments.sources.tokenizer,
+                 "Folder of the tokenizer to copy (default: one of this project's)");
   app.add_option("--dtype", arguments.dtype, "Storage of the weights")
       ->check(CLI::IsMember({"manifest", "f32", "f16", "bf16"}))
       ->capture_default_str();
@@ -67,6 +67,8 @@ void run(Arguments& arguments) {
   };
   if (arguments.manifest.empty()) {
     const Preset& preset = find_preset(arguments.model);
+    if (arguments.sources.tokenizer.empty())
+      arguments.sources.tokenizer = fmt::format("{}/{}", SWAN_SOURCE_DIR, preset.family->tokenizer);
     with_progress(repository_bytes(preset, arguments.sources, arguments.options),
                   [&] { write_random_repository(preset, arguments.sources, arguments.output, arguments.options); });
   } else {

@@ -28,8 +28,8 @@ std::vector<Part> parts_of(const Preset& preset, const RepositorySources& source
     return read_manifest((fs::path(sources.manifests) / (std::string(name) + ".json.gz")).string());
   };
   return {{"transformer", "diffusion_pytorch_model", manifest(preset.transformer)},
-          {"vae", "diffusion_pytorch_model", manifest("dcae_f32c32_sana_vae")},
-          {"text_encoder", "model", manifest("gemma2_2b_text_encoder")}};
+          {"vae", "diffusion_pytorch_model", manifest(preset.family->vae)},
+          {"text_encoder", "model", manifest(preset.family->text_encoder)}};
 }
 
 fs::path make_folder(const fs::path& folder) {
@@ -75,12 +75,22 @@ void copy_tokenizer(const std::string& from, const fs::path& to) {
 }  // namespace
 
 const std::vector<Preset>& presets() {
+  static constexpr Family kSana = {.vae = "dcae_f32c32_sana_vae",
+                                   .text_encoder = "gemma2_2b_text_encoder",
+                                   .tokenizer_class = "GemmaTokenizer",
+                                   .tokenizer = "models/swan-emoji-256/tokenizer"};
+  static constexpr Family kWan = {.vae = "wan21_vae",
+                                  .text_encoder = "umt5_xxl_text_encoder",
+                                  .tokenizer_class = "T5TokenizerFast",
+                                  .tokenizer = "tests/golden/tokenizers/umt5"};
   static const std::vector<Preset> list = {
-      {"sana-0.6b", "SanaPipeline", "sana_600m_1024px_transformer", "dpmsolver"},
-      {"sana-1.6b", "SanaPipeline", "sana_1600m_1024px_transformer", "dpmsolver"},
-      {"sana1.5-1.6b", "SanaPipeline", "sana15_1600m_1024px_transformer", "dpmsolver"},
-      {"sana-sprint-0.6b", "SanaSprintPipeline", "sana_sprint_600m_1024px_transformer", "scm"},
-      {"sana-sprint-1.6b", "SanaSprintPipeline", "sana_sprint_1600m_1024px_transformer", "scm"}};
+      {"sana-0.6b", "SanaPipeline", "sana_600m_1024px_transformer", "dpmsolver", &kSana},
+      {"sana-1.6b", "SanaPipeline", "sana_1600m_1024px_transformer", "dpmsolver", &kSana},
+      {"sana1.5-1.6b", "SanaPipeline", "sana15_1600m_1024px_transformer", "dpmsolver", &kSana},
+      {"sana-sprint-0.6b", "SanaSprintPipeline", "sana_sprint_600m_1024px_transformer", "scm", &kSana},
+      {"sana-sprint-1.6b", "SanaSprintPipeline", "sana_sprint_1600m_1024px_transformer", "scm", &kSana},
+      {"wan2.1-1.3b", "WanPipeline", "wan21_t2v_1_3b_transformer", "unipc", &kWan},
+      {"wan2.1-14b", "WanPipeline", "wan21_t2v_14b_transformer", "unipc", &kWan}};
   return list;
 }
 
@@ -128,7 +138,7 @@ void write_random_repository(const Preset& preset, const RepositorySources& sour
       {"_class_name", preset.pipeline},
       {"scheduler", {"diffusers", io::parse_json(scheduler, "scheduler_config.json").value("_class_name", "")}},
       {"text_encoder", {"transformers", encoder->manifest.class_name}},
-      {"tokenizer", {"transformers", "GemmaTokenizer"}}};
+      {"tokenizer", {"transformers", preset.family->tokenizer_class}}};
   for (const Part& part : parts) {
     const fs::path folder = make_folder(root / part.folder);
     write_config(part.manifest, folder.string(), options);

@@ -8,12 +8,20 @@
 
 namespace swan::tools {
 
+/// What models of one kind have in common: manifests without ".json.gz", and a tokenizer of this project that will do.
+struct Family {
+  std::string_view vae, text_encoder;
+  std::string_view tokenizer_class;  ///< "GemmaTokenizer"
+  std::string_view tokenizer;        ///< folder, from the project's root
+};
+
 /// A published model whose repository can be imitated.
 struct Preset {
   std::string_view name;         ///< "sana-0.6b"
   std::string_view pipeline;     ///< "SanaPipeline"
   std::string_view transformer;  ///< manifest of the transformer, without ".json.gz"
-  std::string_view scheduler;    ///< "dpmsolver" or "scm"
+  std::string_view scheduler;    ///< "dpmsolver", "scm" or "unipc"
+  const Family* family;
 };
 [[nodiscard]] const std::vector<Preset>& presets();
 /// @throws Error kInvalidArgument naming those there are

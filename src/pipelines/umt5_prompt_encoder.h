@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "io/repository.h"
+#include "models/umt5.h"
+#include "pipelines/embed_store.h"
+#include "tokenizers/tokenizer.h"
+
+namespace swan::pipelines {
+
+/// Wan's text side: cleans and tokenizes prompts and runs UMT5 over them, all texts at once and each in its own length,
+/// so that the weights, 11 GB in the published model, are read through once. The encoder is opened at the first text
+/// that the store does not know, and leaves memory with release(). Ref: diffusers pipelines/wan/pipeline_wan.py,
+/// _get_t5_prompt_embeds and encode_prompt
+class UMT5PromptEncoder {
+ public:
+  /// @param storage  dtype of the weights in memory; not set: as stored
+  /// @param store    where embeddings are kept; outlives this
+  UMT5PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage,
+                    EmbedStore& store);
+  ~UMT5PromptEncoder();
+
+  /// @return [B, max_sequence_length, D]; rows beyond a prompt's tokens are zeros, as the reference has them
+  [[nodiscard]] PromptEmbeddings encode(const std::vector<std::string>& prompts, int64_t max_sequence_length,
+                                        Context& ctx);
+  /// Gives the network's memory back, if it is large.
+  void release();
+
+ private:
+  [[nodiscard]] const models::UMT5EncoderModel& model();
+
+  const io::Repository& repository_;
+  std::string variant_;
+  std::optional<DType> storage_;
+  std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
+  models::UMT5Config config_;
+  EmbedStore& store_;
+  std::unique_ptr<models::UMT5EncoderModel> model_;
+  size_t model_bytes_ = 0;
+};
+
+}  // namespace swan::pipelines

@@ -1,0 +1,375 @@
+// Mirrors diffusers 0.42 pipelines/wan/pipeline_wan.py, WanPipeline.__call__, phase by phase.
+#include "pipelines/wan.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include "core/allocator.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "cpu/kernels.h"
+#include "io/config.h"
+#include "ops/elementwise.h"
+#include "ops/layout.h"
+#include "pipelines/image_processor.h"
+#include "pipelines/load_options.h"
+#include "pipelines/noise.h"
+#include "pipelines/parameters.h"
+#include "pipelines/prompt_embeddings.h"
+#include "pipelines/stages.h"
+
+namespace swan::pipelines {
+
+struct WanPipeline::Plan {
+  explicit Plan(const VideoRequest& r) : request(r) {}
+  const VideoRequest& request;
+  int64_t prompts = 0, batch = 0;  // batch: videos
+  Size size = {0, 0};
+  int64_t num_frames = 0;
+  int steps = 0;
+  double guidance_scale = 0;
+  std::vector<std::string> negative_prompt;  // one for each prompt
+  Shape latents = {};                        // [batch, C, T, h, w]
+  std::unique_ptr<schedulers::Scheduler> scheduler;
+  [[nodiscard]] bool guided() const { return guidance_scale > 1.0; }
+};
+
+namespace {
+
+// generation_config.json beside model_index.json, as transformers' models have it.
+VideoDefaults read_defaults(const io::Repository& repository) {
+  VideoDefaults d;
+  const std::string path = (std::filesystem::path(repository.path()) / "generation_config.json").string();
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return d;
+  const io::Config c = io::Config::read(path);
+  constexpr int64_t kMost = 16384;
+  d.height = c.get_in("height", d.height, 1, kMost);
+  d.width = c.get_in("width", d.width, 1, kMost);
+  d.num_frames = c.get_in("num_frames", d.num_frames, 1, kMost);
+  d.num_inference_steps = static_cast<int>(c.get_in("num_inference_steps", d.num_inference_steps, 1, 1000));
+  d.guidance_scale = c.get<double>("guidance_scale", d.guidance_scale);
+  return d;
+}
+
+}  // namespace
+
+WanPipeline::WanPipeline(io::Repository repository, std::string model_name, const LoadOptions& options)
+    : repository_(std::move(repository)),
+      model_name_(std::move(model_name)),
+      options_(options),
+      storage_(storage_of(options)),
+      transformer_config_(models::WanConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
+      vae_config_(models::AutoencoderKLWanConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
+      defaults_(read_defaults(repository_)),
+      store_(options.embed_cache,
+             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype); }) {
+  check_device(options);
+  if (repository_.contains("transformer_2"))
+    fail(ErrorCode::kUnsupported, "{}: a model of two transformers (Wan 2.2); Swan runs Wan 2.1.", repository_.path());
+  if (transformer_config_.in_channels != vae_config_.z_dim || transformer_config_.out_channels != vae_config_.z_dim)
+    fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and gives {}, and the vae has {}.",
+         repository_.path(), transformer_config_.in_channels, transformer_config_.out_channels, vae_config_.z_dim);
+  (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
+}
+
+WanPipeline::~WanPipeline() = default;
+
+// 1. Check inputs
+WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
+  Plan plan(r);
+  constexpr int64_t kMostPixels = 16384, kMostFrames = 16384;
+  const auto wrong = [](const std::string& message) { fail(ErrorCode::kInvalidArgument, "{}", message); };
+  if (r.prompt.empty() == !r.prompt_embeds.defined())
+    wrong(r.prompt.empty() ? "no prompt was given." : "both prompts and prompt_embeds were given: give one of them.");
+  plan.prompts = r.prompt_embeds.defined() ? r.prompt_embeds.embeds.dim(0) : static_cast<int64_t>(r.prompt.size());
+  if (r.negative_prompt.size() != 1 && static_cast<int64_t>(r.negative_prompt.size()) != plan.prompts)
+    wrong(fmt::format("{} negative prompts for {} prompts: give one for all, or one for each.",
+                      r.negative_prompt.size(), plan.prompts));
+  if (r.num_videos_per_prompt < 1 || r.num_videos_per_prompt > 1024)
+    wrong(fmt::format("num_videos_per_prompt is {}: 1 to 1024 are possible.", r.num_videos_per_prompt));
+  plan.steps = r.num_inference_steps.value_or(defaults_.num_inference_steps);
+  if (plan.steps < 1 || plan.steps > 1000)
+    wrong(fmt::format("num_inference_steps is {}: 1 to 1000 are possible.", plan.steps));
+  plan.guidance_scale = r.guidance_scale.value_or(defaults_.guidance_scale);
+  if (!std::isfinite(plan.guidance_scale)) wrong("guidance_scale must be a finite number.");
+  if (r.max_sequence_length < 2 || r.max_sequence_length > 8192)
+    wrong(fmt::format("max_sequence_length is {}: 2 to 8192 are possible.", r.max_sequence_length));
+  plan.batch = plan.prompts * r.num_videos_per_prompt;
+  if (r.seed.size() != 1 && static_cast<int64_t>(r.seed.size()) != plan.batch)
+    wrong(fmt::format("{} seeds for {} videos: give one for all, or one for each.", r.seed.size(), plan.batch));
+
+  const int64_t ratio = vae_config_.spatial_compression_ratio(), step = vae_config_.temporal_compression_ratio();
+  const ops::Patch patch = transformer_config_.patch_size;
+  plan.size = {r.height.value_or(defaults_.height), r.width.value_or(defaults_.width)};
+  if (plan.size.height < 1 || plan.size.width < 1 || plan.size.height > kMostPixels || plan.size.width > kMostPixels)
+    wrong(fmt::format("a video of {} x {} pixels: sides of 1 to {} are possible.", plan.size.width, plan.size.height,
+                      kMostPixels));
+  const auto nearest = [](int64_t n, int64_t unit) { return std::max(unit, (n + unit / 2) / unit * unit); };
+  const int64_t unit_h = ratio * patch.height, unit_w = ratio * patch.width;
+  if (plan.size.height % unit_h != 0 || plan.size.width % unit_w != 0)
+    wrong(
+        fmt::format("width and height must be multiples of {} and {} for this model, but are {} x {}; {} x {} is "
+                    "nearest.",
+                    unit_w, unit_h, plan.size.width, plan.size.height, nearest(plan.size.width, unit_w),
+                    nearest(plan.size.height, unit_h)));
+  plan.num_frames = r.num_frames.value_or(defaults_.num_frames);
+  if (plan.num_frames < 1 || plan.num_frames > kMostFrames)
+    wrong(fmt::format("num_frames is {}: 1 to {} are possible.", plan.num_frames, kMostFrames));
+  if (plan.num_frames % step != 1 % step) {
+    const int64_t rounded = std::max<int64_t>(plan.num_frames / step * step + 1, 1);
+    log(LogLevel::kWarning, "num_frames must be 1 + {} n for this model: {} instead of {}.", step, rounded,
+        plan.num_frames);
+    plan.num_frames = rounded;
+  }
+  const int64_t latent_frames = (plan.num_frames - 1) / step + 1;
+  if (latent_frames % patch.frames != 0)
+    wrong(fmt::format("{} frames are {} latent frames, which this model's patches of {} do not divide.",
+                      plan.num_frames, latent_frames, patch.frames));
+  plan.latents = {plan.batch, transformer_config_.in_channels, latent_frames, plan.size.height / ratio,
+                  plan.size.width / ratio};
+  if (r.latents.defined() && r.latents.shape() != plan.latents)
+    wrong(fmt::format("the initial latents have shape {}, but {} videos of {} x {} pixels and {} frames need {}.",
+                      r.latents.shape(), plan.batch, plan.size.width, plan.size.height, plan.num_frames, plan.latents));
+  if (r.vae_tiling) {
+    const VaeTiling& t = *r.vae_tiling;
+    if (t.tile_sample_stride_height < ratio || t.tile_sample_stride_width < ratio ||
+        t.tile_sample_min_height < t.tile_sample_stride_height || t.tile_sample_min_width < t.tile_sample_stride_width)
+      wrong(fmt::format("vae_tiling: strides must be at least {} pixels and no larger than the tiles.", ratio));
+  }
+  plan.negative_prompt = r.negative_prompt;
+  if (plan.negative_prompt.size() == 1)
+    plan.negative_prompt.resize(static_cast<size_t>(plan.prompts), r.negative_prompt[0]);
+  plan.scheduler =
+      schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
+  plan.scheduler->set_timesteps(plan.steps);
+  return plan;
+}
+
+UMT5PromptEncoder& WanPipeline::encoder() {
+  if (!encoder_) encoder_ = std::make_unique<UMT5PromptEncoder>(repository_, options_.variant, storage_, store_);
+  return *encoder_;
+}
+
+// 2. Encode the prompts, positive and negative ones together. A large encoder is gone when this returns.
+WanPipeline::Text WanPipeline::encode_prompt(const Plan& plan, Context& ctx) {
+  const VideoRequest& r = plan.request;
+  std::vector<std::string> texts;
+  if (!r.prompt_embeds.defined()) texts = r.prompt;
+  const bool negative = plan.guided() && !r.negative_prompt_embeds.defined();
+  if (negative) texts.insert(texts.end(), plan.negative_prompt.begin(), plan.negative_prompt.end());
+  Tensor encoded;
+  if (!texts.empty()) {
+    encoded = encoder().encode(texts, r.max_sequence_length, ctx).embeds;
+    encoder_->release();
+  }
+  const auto given = [&](const char* what, const PromptEmbeddings& e) {
+    check_embeddings(what, e, plan.prompts, transformer_config_.text_dim, ctx);
+    return e.embeds;
+  };
+  Text text;
+  text.positive = r.prompt_embeds.defined() ? given("prompt_embeds", r.prompt_embeds) : encoded.slice(0, plan.prompts);
+  if (negative) {
+    text.negative = encoded.slice(encoded.dim(0) - plan.prompts, encoded.dim(0));
+  } else if (plan.guided()) {
+    text.negative = given("negative_prompt_embeds", r.negative_prompt_embeds);
+  }
+  return text;
+}
+
+PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int max_sequence_length,
+                                    const Callbacks& callbacks) {
+  if (prompts.empty()) fail(ErrorCode::kInvalidArgument, "no prompt was given.");
+  if (max_sequence_length < 2 || max_sequence_length > 8192)
+    fail(ErrorCode::kInvalidArgument, "max_sequence_length is {}: 2 to 8192 are possible.", max_sequence_length);
+  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  PromptEmbeddings out = encoder().encode(prompts, max_sequence_length, ctx);
+  encoder_->release();
+  return out;
+}
+
+void WanPipeline::load_transformer() {
+  if (transformer_) return;
+  const auto weights = repository_.open_weights("transformer", options_.variant);
+  transformer_ = std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, storage_));
+  weights->finish();
+  transformer_bytes_ = weights->bytes();
+  log(LogLevel::kDebug, "transformer: {}", weights->description());
+}
+
+void WanPipeline::load_vae() {
+  if (vae_) return;
+  const auto weights = repository_.open_weights("vae", options_.variant);
+  vae_ = std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, storage_,
+                                                    models::AutoencoderKLWan::Halves::kDecoder);
+  weights->finish();
+  vae_bytes_ = weights->bytes();
+  log(LogLevel::kDebug, "vae: {}", weights->description());
+}
+
+namespace {
+// Samples of a clip that one pass of the network takes: as many as keep its activations, about ten tensors of tokens
+// and the feed-forward's, within this. Small clips go together, guided and unguided ones too; large ones one after the
+// other, which takes no longer.
+constexpr int64_t kPassBytes = int64_t{256} << 20;
+
+int64_t samples_of_a_pass(const models::WanConfig& c, const Shape& latents, int64_t samples) {
+  const ops::Patch p = c.patch_size;
+  const int64_t tokens = latents[2] / p.frames * (latents[3] / p.height) * (latents[4] / p.width);
+  const int64_t bytes = tokens * (10 * c.inner_dim() + c.ffn_dim) * static_cast<int64_t>(sizeof(float));
+  return std::clamp<int64_t>(kPassBytes / std::max<int64_t>(bytes, 1), 1, samples);
+}
+}  // namespace
+
+// 3. to 6. Timesteps, latents, and the loop
+Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, Context& ctx) {
+  const VideoRequest& r = plan.request;
+  Noise noise(r.seed);
+  Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(plan.latents, ctx);
+  if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
+
+  // Samples: the videos with their prompts, then, guided, the same with the negative ones. What the network makes of
+  // the prompts is made once.
+  Tensor embeds = repeat_rows(text.positive, r.num_videos_per_prompt, ctx);
+  if (plan.guided()) {
+    const std::array both = {embeds, repeat_rows(text.negative, r.num_videos_per_prompt, ctx)};
+    embeds = ops::concat_rows(both, ctx);
+  }
+  const int64_t samples = embeds.dim(0), pass = samples_of_a_pass(transformer_config_, plan.latents, samples);
+  std::vector<models::WanText> texts;
+  for (int64_t first = 0; first < samples; first += pass)
+    texts.push_back(transformer_->encode_text(embeds.slice(first, std::min(samples, first + pass)), ctx));
+
+  for (int i = 0; i < plan.steps; ++i) {
+    const float timestep = plan.scheduler->timesteps()[static_cast<size_t>(i)];
+    std::vector<Tensor> predictions;
+    for (int64_t first = 0; first < samples; first += pass) {
+      ctx.check_cancelled();
+      const int64_t end = std::min(samples, first + pass);
+      std::vector<Tensor> rows;
+      for (int64_t s = first; s < end; ++s) rows.push_back(latents.slice(s % plan.batch, s % plan.batch + 1));
+      predictions.push_back(transformer_->forward(ops::concat_rows(rows, ctx), Tensor::full({end - first}, timestep),
+                                                  texts[static_cast<size_t>(first / pass)], ctx));
+    }
+    Tensor noise_pred = ops::concat_rows(predictions, ctx);
+    check_finite(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, plan.steps), ctx);
+    if (plan.guided()) {
+      const Tensor cond = noise_pred.slice(0, plan.batch), uncond = noise_pred.slice(plan.batch, samples);
+      const std::array difference = {cond, uncond};
+      const Tensor direction = ops::linear_combination(std::array{1.0F, -1.0F}, difference, ctx);
+      const std::array guided = {uncond, direction};
+      noise_pred = ops::linear_combination(std::array{1.0F, static_cast<float>(plan.guidance_scale)}, guided, ctx);
+    }
+    const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(plan.latents, ctx) : Tensor();
+    latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
+    stages.step();
+  }
+  check_finite(latents, "the last denoising step (scheduler)", ctx);
+  return latents;
+}
+
+// 7. Decode, one video after the other and frame by frame
+void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCallbacks& callbacks, VideoResult& result,
+                         Stages& stages, Context& ctx) {
+  if (const auto& t = plan.request.vae_tiling) {
+    vae_->enable_tiling({t->tile_sample_min_height, t->tile_sample_min_width, t->tile_sample_stride_height,
+                         t->tile_sample_stride_width});
+  } else {
+    vae_->disable_tiling();
+  }
+  struct Blocked {};  // ends the decoding of a video
+  const int64_t channels = latents.dim(1), values = latents.numel() / (latents.dim(0) * channels);
+  result.frames.resize(static_cast<size_t>(plan.batch));
+  result.blocked.resize(static_cast<size_t>(plan.batch), false);
+  for (int64_t b = 0; b < plan.batch; ++b) {
+    // The reference divides by the reciprocal of the deviation.
+    Tensor z = latents.slice(b, b + 1).clone();
+    for (int64_t c = 0; c < channels; ++c) {
+      const float reciprocal = 1.0F / static_cast<float>(vae_config_.latents_std[static_cast<size_t>(c)]);
+      const auto mean = static_cast<float>(vae_config_.latents_mean[static_cast<size_t>(c)]);
+      auto* p = z.data_mut<float>() + c * values;
+      for (int64_t i = 0; i < values; ++i) p[i] = p[i] / reciprocal + mean;
+    }
+    const std::string prompt = prompt_of(plan.request.prompt, b / plan.request.num_videos_per_prompt);
+    int64_t frame = 0;
+    try {
+      vae_->decode(
+          z,
+          [&](const Tensor& decoded) {
+            ctx.check_cancelled();
+            check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
+            Image image = to_image(decoded, 0);
+            if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
+            if (callbacks.frame) {
+              callbacks.frame({.video = b, .frame = frame, .image = std::move(image)});
+            } else {
+              result.frames[static_cast<size_t>(b)].push_back(std::move(image));
+            }
+            ++frame;
+            stages.step();
+          },
+          ctx);
+    } catch (const Blocked&) {
+      result.blocked[static_cast<size_t>(b)] = true;
+    }
+  }
+}
+
+VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallbacks& callbacks) {
+  const Plan plan = check_inputs(request);
+  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  Stages stages(callbacks);
+
+  stages.begin("encode", 1);
+  const Text text = encode_prompt(plan, ctx);
+  stages.step();
+  CachingAllocator::cpu().trim();
+
+  stages.begin("denoise", plan.steps);
+  load_transformer();
+  VideoResult result;
+  result.latents = denoise(plan, text, stages, ctx);
+  if (transformer_bytes_ > kResidentBytes) transformer_.reset();
+  CachingAllocator::cpu().trim();
+
+  const RunFacts facts = {.model = model_name_,
+                          .revision = repository_.revision(),
+                          .load = options_,
+                          .pipeline = "WanPipeline",
+                          .scheduler = plan.scheduler->name(),
+                          .scheduler_config = plan.scheduler->describe(),
+                          .complex_human_instruction = {},
+                          .height = plan.size.height,
+                          .width = plan.size.width,
+                          .num_frames = plan.num_frames,
+                          .num_inference_steps = plan.steps,
+                          .guidance_scale = plan.guidance_scale};
+  for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
+  result.height = plan.size.height;
+  result.width = plan.size.width;
+  result.num_frames = plan.num_frames;
+
+  if (request.decode) {
+    stages.begin("decode", static_cast<int>(plan.batch * plan.num_frames));
+    load_vae();
+    if (callbacks.begin)
+      callbacks.begin({.videos = plan.batch,
+                       .height = plan.size.height,
+                       .width = plan.size.width,
+                       .num_frames = plan.num_frames,
+                       .parameters = result.parameters});
+    decode(plan, result.latents, callbacks, result, stages, ctx);
+    if (vae_bytes_ > kResidentBytes) vae_.reset();
+    CachingAllocator::cpu().trim();
+  }
+  stages.end();
+  result.seconds = stages.seconds();
+  result.stage_peak_bytes = stages.peaks();
+  result.peak_bytes = stages.peak();
+  return result;
+}
+
+}  // namespace swan::pipelines

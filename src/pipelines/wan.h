@@ -1,0 +1,56 @@
+#pragma once
+
+#include "io/repository.h"
+#include "models/autoencoder_kl_wan.h"
+#include "models/wan_transformer.h"
+#include "pipelines/aspect_ratio.h"
+#include "pipelines/embed_store.h"
+#include "pipelines/umt5_prompt_encoder.h"
+#include "schedulers/scheduler.h"
+#include "swan/video_pipeline.h"
+
+namespace swan::pipelines {
+
+class Stages;
+
+/// Text to video with Wan 2.1. Ref: diffusers pipelines/wan/pipeline_wan.py, WanPipeline
+class WanPipeline : public VideoPipeline {
+ public:
+  WanPipeline(io::Repository repository, std::string model_name, const LoadOptions& options);
+  ~WanPipeline() override;
+
+  [[nodiscard]] VideoResult generate(const VideoRequest& request, const VideoCallbacks& callbacks) override;
+  [[nodiscard]] const VideoDefaults& defaults() const override { return defaults_; }
+  [[nodiscard]] PromptEmbeddings embed(const std::vector<std::string>& prompts, int max_sequence_length,
+                                       const Callbacks& callbacks) override;
+
+ private:
+  struct Plan;  // a request with its defaults filled in and its sizes decided
+  struct Text {
+    Tensor positive, negative;  // [prompts, L, D]; negative undefined without guidance
+  };
+
+  [[nodiscard]] Plan check_inputs(const VideoRequest& request) const;
+  [[nodiscard]] UMT5PromptEncoder& encoder();
+  [[nodiscard]] Text encode_prompt(const Plan& plan, Context& ctx);
+  [[nodiscard]] Tensor denoise(const Plan& plan, const Text& text, Stages& stages, Context& ctx);
+  void decode(const Plan& plan, const Tensor& latents, const VideoCallbacks& callbacks, VideoResult& result,
+              Stages& stages, Context& ctx);
+  void load_transformer();
+  void load_vae();
+
+  io::Repository repository_;
+  std::string model_name_;
+  LoadOptions options_;
+  std::optional<DType> storage_;
+  models::WanConfig transformer_config_;
+  models::AutoencoderKLWanConfig vae_config_;
+  VideoDefaults defaults_;
+  EmbedStore store_;
+  std::unique_ptr<UMT5PromptEncoder> encoder_;
+  std::unique_ptr<models::WanTransformer3DModel> transformer_;
+  std::unique_ptr<models::AutoencoderKLWan> vae_;
+  size_t transformer_bytes_ = 0, vae_bytes_ = 0;  ///< of their weights' files
+};
+
+}  // namespace swan::pipelines
