@@ -73,6 +73,12 @@ struct BothEmbeddings {
   PromptEmbeddings positive, negative;
 };
 
+// A negative prompt for each row, as those who take the file need it.
+std::vector<std::string> negative_rows(const EmbedJob& job) {
+  return job.negative_prompt.size() == 1 ? std::vector<std::string>(job.prompt.size(), job.negative_prompt.front())
+                                         : job.negative_prompt;
+}
+
 BothEmbeddings embed_for_images(const EmbedJob& job, const Callbacks& callbacks) {
   const std::unique_ptr<ImagePipeline> pipeline = ImagePipeline::open(job.model, job.load);
   ImageRequest request;
@@ -82,7 +88,7 @@ BothEmbeddings embed_for_images(const EmbedJob& job, const Callbacks& callbacks)
   BothEmbeddings out;
   out.positive = pipeline->embed(request, callbacks);
   if (!job.negative_prompt.empty()) {
-    request.prompt = job.negative_prompt;
+    request.prompt = negative_rows(job);
     request.complex_human_instruction.emplace();  // a negative prompt has none before it, as in the reference
     out.negative = pipeline->embed(request, callbacks);
   }
@@ -94,7 +100,7 @@ BothEmbeddings embed_for_videos(const EmbedJob& job, const Callbacks& callbacks)
   const int length = job.max_sequence_length.value_or(VideoRequest().max_sequence_length);
   BothEmbeddings out;
   out.positive = pipeline->embed(job.prompt, length, callbacks);
-  if (!job.negative_prompt.empty()) out.negative = pipeline->embed(job.negative_prompt, length, callbacks);
+  if (!job.negative_prompt.empty()) out.negative = pipeline->embed(negative_rows(job), length, callbacks);
   return out;
 }
 

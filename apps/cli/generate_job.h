@@ -17,6 +17,10 @@
 
 namespace swan::cli {
 
+/// The settings of --from, without what the other options replace: noise or embeddings of files that are given again.
+/// @throws UsageError, Error  see read_settings
+[[nodiscard]] std::string settings_to_repeat(const GenerateArguments& arguments, const std::string& command);
+
 /// Starts a job from what a file of --from says. @param repeatable  RepeatableRequest or RepeatableVideoRequest
 /// @throws Error kCorruptFile when the file names a picture or video that its own request does not make
 template <typename Repeatable, typename Request>
@@ -24,6 +28,7 @@ void repeat(const std::string& path, Repeatable repeatable, Job<Request>& job) {
   job.model = std::move(repeatable.model);
   job.load = std::move(repeatable.load);
   job.request = std::move(repeatable.request);
+  if (job.outputs() == 0) return;  // it was made from embeddings, which other options replace
   if (repeatable.index < 0 || static_cast<size_t>(repeatable.index) >= job.outputs()) {
     throw Error(ErrorCode::kCorruptFile, fmt::format("cannot repeat '{}': it says that it is {} {} of {}.", path,
                                                      RequestKind<Request>::kNoun, repeatable.index, job.outputs()));

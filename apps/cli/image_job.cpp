@@ -1,7 +1,6 @@
 #include "cli/image_job.h"
 
 #include "cli/generate_job.h"
-#include "cli/settings.h"
 #include "cli/text_file.h"
 
 namespace swan::cli {
@@ -10,7 +9,7 @@ namespace {
 
 ImageJob convert(const ImageArguments& a) {
   ImageJob job;
-  if (a.from) repeat(*a.from, request_from_parameters(read_settings(*a.from, "image")), job);
+  if (a.from) repeat(*a.from, request_from_parameters(settings_to_repeat(a, "image")), job);
   set_shared(a, a.num_images, job);
   if (a.no_resolution_binning) job.request.use_resolution_binning = false;
   if (a.complex_instruction) {

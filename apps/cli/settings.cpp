@@ -65,6 +65,14 @@ std::string with_settings(const std::string& settings, const Json& further) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string without_settings(const std::string& settings, const std::vector<std::string>& keys) {
+  Json json = Json::parse(settings, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return settings;
+  size_t erased = 0;
+  for (const std::string& key : keys) erased += json.erase(key);
+  return erased == 0 ? settings : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 Json parse_settings(const std::string& settings) {
   Json json = Json::parse(settings, nullptr, /*allow_exceptions=*/false);
   return json.is_object() ? json : Json::object();

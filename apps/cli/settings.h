@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace swan::cli {
 
@@ -14,6 +15,9 @@ namespace swan::cli {
 /// Settings with further keys of the program itself, which the library does not look at. Settings that are no JSON
 /// object stay as they are.
 [[nodiscard]] std::string with_settings(const std::string& settings, const nlohmann::ordered_json& further);
+
+/// Settings without the keys, if they have them: what other options replace is no reason to refuse the rest.
+[[nodiscard]] std::string without_settings(const std::string& settings, const std::vector<std::string>& keys);
 
 /// Settings as a JSON object; an empty one when they are none.
 [[nodiscard]] nlohmann::ordered_json parse_settings(const std::string& settings);

@@ -23,7 +23,7 @@ VideoJob convert(const VideoArguments& a) {
   VideoJob job;
   std::string settings;
   if (a.from) {
-    settings = read_settings(*a.from, "video");
+    settings = settings_to_repeat(a, "video");
     repeat(*a.from, video_request_from_parameters(settings), job);
   }
   set_shared(a, a.num_videos, job);

@@ -143,7 +143,7 @@ TEST_F(ProgramRuns, EmbedWritesARowForEachPrompt) {
 
 TEST_F(ProgramRuns, EmbedTakesNegativePromptsToo) {
   const Outcome o = run_swan({"embed", "a", "b", "--negative-prompt", "c", "-o", path("e")});
-  EXPECT_EQ(content("e"), "[2, 4, 2][1, 4, 2]");
+  EXPECT_EQ(content("e"), "[2, 4, 2][2, 4, 2]");
   EXPECT_NE(o.out.find("  prompts  2, and 1 negative\n  shape    [2, 4, 2]\n  tokens   1, 1\n"), std::string::npos)
       << o.out;
   ASSERT_EQ(fake_engine().embedded.size(), 2U);
