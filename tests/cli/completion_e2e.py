@@ -32,10 +32,13 @@ class Completion(ProgramTest):
         self.assertIn("-F _swan swan", self.shell("bash", f"source '{path}'; complete -p swan"))
 
     def test_bash_completes(self):
-        self.assertEqual(self.bash_words("swan", ""), ["image", "info", "completion"])
+        self.assertEqual(self.bash_words("swan", ""), ["image", "video", "embed", "info", "completion"])
         self.assertEqual(self.bash_words("swan", "image", "--gu"), ["--guidance-scale"])
         self.assertEqual(self.bash_words("swan", "image", "--dtype", ""), ["auto", "f32", "bf16", "f16"])
         self.assertEqual(self.bash_words("swan", "image", "--dtype", "=", "b"), ["bf16"])
+        self.assertEqual(self.bash_words("swan", "video", "--num-f"), ["--num-frames"])
+        self.assertEqual(self.bash_words("swan", "video", "--interpolation", "s"), ["spherical"])
+        self.assertEqual(self.bash_words("swan", "embed", "--kind", ""), ["image", "video"])
         self.assertEqual(self.bash_words("swan", "completion", "z"), ["zsh"])
         self.assertIn("swan.bash", self.bash_words("swan", "image", "-o", "swan."))
 

@@ -11,21 +11,30 @@ class Help(ProgramTest):
         self.assertRegex(self.swan("--version").out, r"\Aswan \d+\.\d+\.\d+\n\Z")
 
     def test_every_command_explains_itself(self):
-        for command in ([], ["image"], ["info"], ["completion"]):
+        for command in ([], ["image"], ["video"], ["embed"], ["info"], ["completion"]):
             outcome = self.swan(*command, "--help")
             self.assertEqual(outcome.err, "")
             self.assertIn("Usage: swan " + " ".join(command), outcome.out)
             self.assertRegex(outcome.out, r"Examples:\n  .*\bswan ")
             self.assertEqual(outcome.out, self.swan(*command, "-h").out)
 
-    def test_fixed_options_are_there(self):
-        text = self.swan("image", "--help").out
-        for option in ("--model", "--prompt", "--negative-prompt", "-o, --output", "--width", "--height",
-                       "--steps, --num-inference-steps", "--guidance-scale", "--seed", "-n, --num-images", "--scheduler",
-                       "--dtype", "--device", "--threads", "--latents", "--save-latents", "--complex-instruction",
-                       "--max-sequence-length", "--variant", "--no-resolution-binning", "--from", "--json", "--quiet",
-                       "--verbose"):
+    def has_options(self, command, *options):
+        text = self.swan(command, "--help").out
+        for option in options:
             self.assertRegex(text, r"(?m)^  " + re.escape(option) + r"\b")
+
+    def test_fixed_options_are_there(self):
+        model = ("--model", "--variant", "--dtype", "--device", "--threads", "--embed-cache")
+        report = ("-o, --output", "--json", "--quiet", "--verbose")
+        shared = ("--prompt", "--negative-prompt", "--prompts", "--prompt-embeds", "--prompt-to", "--interpolate",
+                  "--interpolation", "--max-sequence-length", "--from", "--width", "--height",
+                  "--steps, --num-inference-steps", "--guidance-scale", "--seed", "--scheduler", "--flow-shift",
+                  "--latents", "--save-latents")
+        self.has_options("image", *model, *report, *shared, "-n, --num-images", "--complex-instruction",
+                         "--no-resolution-binning")
+        self.has_options("video", *model, *report, *shared, "-n, --num-videos", "--num-frames", "--fps", "--crf")
+        self.has_options("embed", *model, *report, "--prompt", "--negative-prompt", "--kind", "--max-sequence-length",
+                         "--complex-instruction")
 
     def test_help_lists_the_schedulers(self):
         self.assertRegex(self.swan("image", "--help").out, r"dpmsolver\+\+")

@@ -55,10 +55,12 @@ class Latents(ProgramTest):
         self.assertOneMessage(outcome, "--latents 'nan.safetensors': 1 of 2048 values are NaN or infinite")
         self.assertEqual(self.files(), ["nan.safetensors"])
 
-    def test_pictures_made_from_given_noise_cannot_be_repeated(self):
+    def test_pictures_made_from_given_noise_are_repeated_with_it(self):
         write_safetensors(self.folder / "noise.safetensors", {"latents": ("F32", [1, 32, 8, 8], noise(2048, 1))})
         self.swan("image", "a red apple", *QUICK, "--latents", "noise.safetensors", "-o", "a.png")
         self.assertOneMessage(self.swan("image", "--from", "a.png", expect=2), "latents")
+        self.swan("image", "--from", "a.png", "--latents", "noise.safetensors", "-o", "b.png")
+        self.assertEqual((self.folder / "a.png").read_bytes(), (self.folder / "b.png").read_bytes())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,8 +17,32 @@ MODEL = SOURCE / "models" / "swan-emoji-256"
 # A build folder outside the tree is not beside the embedded model.
 if SOURCE not in pathlib.Path(PROGRAM).resolve().parents:
     os.environ.setdefault("SWAN_MODELS", str(SOURCE / "models"))
+# A tiny random repository of Wan's kind: what it shows is noise, but everything about it is as of a large one.
+WAN = SOURCE / "tests" / "golden" / "models" / "wan"
+# What a prompt met before is worth has tests of its own; the others are not to depend on the user's cache.
+os.environ["SWAN_EMBED_CACHE"] = "off"
 # The fewest steps that the solver's second order uses, and a seed, so that runs can be compared.
 QUICK = ["--steps", "2", "--seed", "7"]
+# The same for videos: the least that has every stage.
+FILM = ["--model", str(WAN), "--width", "64", "--height", "48", "--num-frames", "9", *QUICK]
+
+
+def film(*arguments):
+    """FILM with these arguments, which replace its own."""
+    kept = [part for i in range(0, len(FILM), 2) if FILM[i] not in arguments for part in FILM[i:i + 2]]
+    return [*kept, *arguments]
+
+
+
+# Mounts a small file system that goes away with the namespace, runs the program, and lists what is left in it.
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size="$2" none "$1" 2>/dev/null || exit 77
+cd "$1" && printf 'the file of yesterday' > "$3" && shift 3
+"$@"
+code=$?
+for file in $(ls -A); do echo "left: $file $(wc -c < $file)"; done
+exit $code
+"""
 
 
 def default_signals():
@@ -70,6 +95,29 @@ class ProgramTest(unittest.TestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
+
+    def wait_for(self, process, beginning):
+        """Reads standard error up to a line with this beginning."""
+        seen = ""
+        for line in process.stderr:
+            seen += line
+            if line.startswith(beginning):
+                return
+        self.fail(f"the program ended before {beginning!r}: {seen}")
+
+    def on_a_small_disk(self, *arguments, old, size="8k"):
+        """Runs the program in a file system of this size that holds an old file of 21 bytes. Standard output ends with
+        a line for each file that is left."""
+        if shutil.which("unshare") is None:
+            self.skipTest("unshare is not installed")
+        (self.folder / "disk").mkdir(exist_ok=True)
+        command = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
+                   ON_A_SMALL_DISK, "sh", str(self.folder / "disk"), size, old, PROGRAM, *map(str, arguments)]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=240, check=False,
+                              preexec_fn=default_signals)
+        if done.returncode == 77 or "unshare" in done.stderr:
+            self.skipTest(f"no file system can be mounted here: {done.stderr.strip()}")
+        return done
 
     def json_line(self, outcome):
         """The report of --json, which is the one line on standard output."""

@@ -22,13 +22,17 @@ class Usage(ProgramTest):
         self.refuses("image", "a fox", "--num-step", "5", says="unknown option '--num-step'")
         self.refuses("image", "a fox", "--hight=64", says="did you mean --height?")
         self.refuses("info", "--jsno", says="did you mean --json?")
+        self.refuses("video", "a fox", "--frames", "9", says="did you mean --num-frames?")
+        self.refuses("image", "a fox", "--shift", "3", says="did you mean --flow-shift?")
+        self.refuses("image", "a fox", "--crf", "3", says="unknown option '--crf'; 'swan video' has it")
 
     def test_unknown_commands_suggest_the_nearest(self):
         self.refuses("imag", "a fox", says="did you mean 'swan image'?")
         self.refuses("a fox", says="to draw it: swan image")
 
     def test_missing_prompt(self):
-        self.refuses("image", says="the prompt is missing")
+        for command in ("image", "video", "embed"):
+            self.refuses(command, says="the prompt is missing")
 
     def test_unquoted_prompt(self):
         self.refuses("image", "a", "red", "fox", says="in one pair of quotes")
@@ -40,6 +44,19 @@ class Usage(ProgramTest):
                               ("--max-sequence-length", "0"), ("--dtype", "int8"), ("--scheduler", "magic"),
                               ("--device", "tpu")):
             self.refuses("image", "a fox", option, value, says=f"{option} is '{value}'")
+
+    def test_bad_values_of_videos(self):
+        for option, value in (("--num-frames", "0"), ("--num-frames", "10001"), ("--num-videos", "0"), ("--fps", "0"),
+                              ("--fps", "fast"), ("--crf", "0"), ("--crf", "52"), ("--flow-shift", "0"),
+                              ("--width", "0"), ("--height", "100000")):
+            self.refuses("video", "a fox", option, value, says=f"{option} is '{value}'")
+
+    def test_contradictions(self):
+        self.refuses("image", "a fox", "--prompt-to", "a dog", says="--interpolate")
+        self.refuses("image", "--interpolate", "3", "--prompt-to", "a dog", says="the prompt is missing")
+        self.refuses("image", "a fox", "--prompt-embeds", "e.safetensors", says="takes the place of the prompt")
+        self.refuses("image", "a fox", "--prompts", "-", says="given twice")
+        self.refuses("video", "a fox", "-o", "fox.gif", "--crf", "20", says="--crf is for .mp4 and .webm")
 
     def test_cuda_is_not_in_this_build(self):
         self.refuses("image", "a fox", "--device", "cuda", says="this build has no CUDA")
@@ -53,8 +70,9 @@ class Usage(ProgramTest):
         self.assertIn("the prompt is missing", error["message"])
 
     def test_unknown_extension(self):
-        outcome = self.swan("image", "a fox", "-o", "fox.bmp", expect=2)
-        self.assertOneMessage(outcome, "fox.bmp", ".png")
+        for command, known in (("image", ".png"), ("video", ".mp4")):
+            outcome = self.swan(command, "a fox", "-o", "fox.bmp", expect=2)
+            self.assertOneMessage(outcome, "fox.bmp", known)
         self.assertEqual(self.files(), [])
 
 

@@ -11,15 +11,6 @@ LONG = ["image", "a red apple", "--steps", "1000", "--seed", "1"]
 
 
 class Signals(ProgramTest):
-    def wait_for(self, process, beginning):
-        """Reads standard error up to a line with this beginning."""
-        seen = ""
-        for line in process.stderr:
-            seen += line
-            if line.startswith(beginning):
-                return
-        self.fail(f"the program ended before {beginning!r}: {seen}")
-
     def stop(self, number, *arguments):
         """Sends a signal after the first step. Returns what came on standard output and error afterwards."""
         process = self.start(*LONG, *arguments)
