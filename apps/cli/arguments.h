@@ -6,34 +6,81 @@
 
 namespace swan::cli {
 
-/// What was typed after `swan image`, unconverted: one text per option, so that every message about a bad value is
-/// ours, and so that "not given" is known (with --from, only what is given overrides).
-struct ImageArguments {
+// What was typed after a command, unconverted: one text per option, so that every message about a bad value is ours,
+// and so that "not given" is known (with --from, only what is given overrides).
+
+/// What to draw.
+struct PromptArguments {
   std::optional<std::string> positional_prompt;
   std::vector<std::string> prompt;
   std::vector<std::string> negative_prompt;
-  std::optional<std::string> from;
+  std::optional<std::string> prompts;  ///< a file of them
+  std::optional<std::string> prompt_embeds;
+  std::optional<std::string> prompt_to;
+  std::optional<std::string> interpolate;
+  std::optional<std::string> interpolation;
+};
+
+/// Which weights, and where they compute.
+struct ModelArguments {
   std::optional<std::string> model;
   std::optional<std::string> variant;
   std::optional<std::string> dtype;
   std::optional<std::string> device;
   std::optional<std::string> threads;
-  std::optional<std::string> output;
+  std::optional<std::string> embed_cache;
+};
+
+/// How noise becomes a picture.
+struct SamplingArguments {
   std::optional<std::string> width;
   std::optional<std::string> height;
-  std::optional<std::string> num_images;
   std::optional<std::string> num_inference_steps;
   std::optional<std::string> guidance_scale;
   std::optional<std::string> seed;
   std::optional<std::string> scheduler;
-  std::optional<std::string> complex_instruction;
+  std::optional<std::string> flow_shift;
   std::optional<std::string> max_sequence_length;
   std::optional<std::string> latents;
-  std::optional<std::string> save_latents;
-  bool no_resolution_binning = false;
+};
+
+struct ReportArguments {
   bool json = false;
   bool quiet = false;
   bool verbose = false;
+};
+
+/// What `swan image` and `swan video` share.
+struct GenerateArguments : PromptArguments, ModelArguments, SamplingArguments, ReportArguments {
+  std::optional<std::string> from;
+  std::optional<std::string> output;
+  std::optional<std::string> save_latents;
+};
+
+/// `swan image`
+struct ImageArguments : GenerateArguments {
+  std::optional<std::string> num_images;
+  std::optional<std::string> complex_instruction;
+  bool no_resolution_binning = false;
+};
+
+/// `swan video`
+struct VideoArguments : GenerateArguments {
+  std::optional<std::string> num_videos;
+  std::optional<std::string> num_frames;
+  std::optional<std::string> fps;
+  std::optional<std::string> crf;
+};
+
+/// `swan embed`
+struct EmbedArguments : ModelArguments, ReportArguments {
+  std::vector<std::string> positional_prompts;
+  std::vector<std::string> prompt;
+  std::vector<std::string> negative_prompt;
+  std::optional<std::string> kind;
+  std::optional<std::string> max_sequence_length;
+  std::optional<std::string> complex_instruction;
+  std::optional<std::string> output;
 };
 
 /// `swan info`
@@ -50,11 +97,13 @@ struct CompletionArguments {
 
 /// The whole command line.
 struct Arguments {
-  enum class Command { kHelp, kVersion, kImage, kInfo, kCompletion };
+  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kCompletion };
 
   Command command = Command::kHelp;
   std::string help;  ///< for kHelp, what to print
   ImageArguments image;
+  VideoArguments video;
+  EmbedArguments embed;
   InfoArguments info;
   CompletionArguments completion;
 };

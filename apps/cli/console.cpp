@@ -40,10 +40,15 @@ Console::Console(bool quiet, bool verbose) : quiet_(quiet), printer_(stderr, Pro
 
 Console::~Console() { set_log_sink({}); }
 
+void Console::begin_run(size_t index, size_t count) {
+  const std::lock_guard lock(mutex_);
+  run_ = count > 1 ? fmt::format("[{}/{}] ", index + 1, count) : "";
+}
+
 void Console::progress(const std::string& stage, int done, int total) {
   if (quiet_) return;
   const std::lock_guard lock(mutex_);
-  printer_.update(stage, done, total);
+  printer_.update(run_ + stage, done, total);
 }
 
 void Console::finish() {

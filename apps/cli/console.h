@@ -29,6 +29,8 @@ class Console {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
+  /// Says with the progress that follows which of several runs it is of: "[2/5] denoise".
+  void begin_run(size_t index, size_t count);
   void progress(const std::string& stage, int done, int total);
   /// Ends the progress line, so that something else can be printed.
   void finish();
@@ -38,6 +40,7 @@ class Console {
 
   std::mutex mutex_;
   bool quiet_;
+  std::string run_;  ///< "[2/5] "
   ProgressPrinter printer_;
 };
 

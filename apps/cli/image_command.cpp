@@ -2,82 +2,109 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
 
 #include "cli/cancel.h"
 #include "cli/console.h"
 #include "cli/image_job.h"
+#include "cli/latents.h"
 #include "cli/output.h"
 #include "cli/report.h"
-#include "swan/error.h"
+#include "cli/runs.h"
+#include "cli/settings.h"
+#include "cli/stopwatch.h"
 
 namespace swan::cli {
 
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 // Everything about the outputs that can be known beforehand: a run may take minutes.
-void check_outputs(const ImageJob& job) {
+void check_outputs(const ImageJob& job, const std::vector<std::string>& paths) {
   check_image_path(job.output);
-  for (const std::string& path : output_paths(job.output, job.files())) check_writable(path);
+  for (const std::string& path : paths) check_writable(path);
   if (!job.save_latents.empty()) check_writable(job.save_latents);
 }
 
-void save(const ImageJob& job, ImageRun& run) {
-  if (!job.save_latents.empty()) {
-    save_tensor(job.save_latents, "latents", run.result.latents);
-    run.latents = job.save_latents;
-  }
-  const std::vector<std::string> paths = output_paths(job.output, job.files());
-  for (size_t i = 0; i < paths.size(); ++i) {
+// Writes the pictures of one run, but for those that were blocked.
+// @param first  path of its first one
+void save_pictures(const ImageJob& job, const ImageResult& result, const std::string* first, size_t begin,
+                   const nlohmann::ordered_json& further, ImageRun& run) {
+  const size_t count = job.only ? 1 : result.images.size();
+  for (size_t i = 0; i < count; ++i) {
     const size_t picture = job.only.value_or(i);
-    if (picture >= run.result.images.size() || picture >= run.result.parameters.size()) {
+    if (picture >= result.images.size() || picture >= result.parameters.size()) {
       throw Error(ErrorCode::kInternal, fmt::format("picture {} was asked for, but {} were made; please report it.",
-                                                    picture, run.result.images.size()));
+                                                    picture, result.images.size()));
     }
-    try {
-      save_image(paths[i], run.result.images[picture], {{"swan", run.result.parameters[picture]}});
-    } catch (const Error& e) {
-      if (run.files.empty()) throw;
-      throw Error(e.code(), fmt::format("{} The pictures before it are complete: {} to {}.", e.what(),
-                                        run.files.front(), run.files.back()));
+    if (picture < result.blocked.size() && result.blocked[picture]) {
+      run.blocked.push_back(begin + i);
+      continue;
     }
-    run.files.push_back(paths[i]);
+    save_image(first[i], result.images[picture], {{"swan", with_settings(result.parameters[picture], further)}});
+    run.files.push_back(first[i]);
   }
+}
+
+// Embeds with the settings of a request. A negative prompt has no instruction before it, as in the reference.
+Embed embed_with(ImagePipeline& pipeline, const ImageRequest& request, const Callbacks& callbacks) {
+  return [&pipeline, &request, &callbacks](const std::vector<std::string>& prompts, bool negative) {
+    ImageRequest embedded = request;
+    embedded.prompt = prompts;
+    if (negative) embedded.complex_human_instruction.emplace();
+    return pipeline.embed(embedded, callbacks);
+  };
 }
 
 }  // namespace
 
 void run_image(const ImageArguments& arguments) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch total;
   const std::atomic<bool>& cancelled = cancel_on_signal(arguments.quiet);
   const ImageJob job = make_image_job(arguments);
-  check_outputs(job);
+  const std::vector<std::string> paths = output_paths(job.output, job.files());
+  check_outputs(job, paths);
 
   Console console(arguments.quiet, arguments.verbose);
   if (job.threads > 0) set_threads(job.threads);
-
-  ImageRun run;
-  run.request = job.request;
   const std::unique_ptr<ImagePipeline> pipeline = ImagePipeline::open(job.model, job.load);
   Callbacks callbacks;
   callbacks.cancel = &cancelled;
   callbacks.progress = [&console](const std::string& stage, int done, int total) {
     console.progress(stage, done, total);
   };
-  run.result = pipeline->generate(job.request, callbacks);
-  console.finish();
-  if (cancelled) throw Error(ErrorCode::kCancelled, "cancelled; nothing was written.");
 
-  const auto save_start = std::chrono::steady_clock::now();
-  save(job, run);
-  run.seconds = run.result.seconds;
-  run.seconds.emplace_back("save", seconds_since(save_start));
-  run.seconds.emplace_back("total", seconds_since(start));
+  ImageRun run;
+  run.request = job.request;
+  run.interpolation = job.interpolation;
+  run.prompt_embeds = job.prompt_embeds;
+  const Runs<ImageRequest> runs(job, job.request.guidance_scale > 1, embed_with(*pipeline, job.request, callbacks));
+  std::vector<Tensor> latents;
+  double saving = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    console.begin_run(i, runs.size());
+    try {
+      run.result = pipeline->generate(runs.request(i), callbacks);
+      console.finish();
+      if (cancelled) throw cancelled_run(run.files);
+      const Stopwatch save;
+      if (!job.save_latents.empty()) {
+        latents.push_back(run.result.latents);
+        if (i + 1 == runs.size()) {
+          save_tensor(job.save_latents, "latents", concatenate(latents));
+          run.latents = job.save_latents;
+        }
+      }
+      const size_t begin = i * runs.outputs();
+      save_pictures(job, run.result, paths.data() + begin, begin, runs.settings(i), run);
+      saving += save.seconds();
+    } catch (const Error& e) {
+      throw failed_run(e, runs.name(i), "picture", run.files);
+    }
+    run.result.images.clear();
+    add_seconds(run.result.seconds, run.seconds);
+  }
+  run.seconds.emplace_back("save", saving);
+  run.seconds.emplace_back("total", total.seconds());
 
   if (arguments.json) {
     print_out(image_json(run) + "\n");

@@ -1,7 +1,7 @@
 #include "cli/info_command.h"
 
 #include "cli/console.h"
-#include "cli/report.h"
+#include "cli/info_report.h"
 
 namespace swan::cli {
 

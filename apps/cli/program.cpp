@@ -12,10 +12,12 @@
 #include "cli/command_line.h"
 #include "cli/completion.h"
 #include "cli/console.h"
+#include "cli/embed_command.h"
 #include "cli/image_command.h"
 #include "cli/info_command.h"
 #include "cli/report.h"
 #include "cli/values.h"
+#include "cli/video_command.h"
 #include "swan/error.h"
 #include "swan/version.h"
 
@@ -40,6 +42,12 @@ int run_command(const std::vector<std::string>& typed) {
       return kExitDone;
     case Arguments::Command::kImage:
       run_image(arguments.image);
+      return kExitDone;
+    case Arguments::Command::kVideo:
+      run_video(arguments.video);
+      return kExitDone;
+    case Arguments::Command::kEmbed:
+      run_embed(arguments.embed);
       return kExitDone;
     case Arguments::Command::kInfo:
       return run_info(arguments.info) ? kExitDone : kExitFailed;
@@ -70,8 +78,9 @@ int run_reporting(const std::vector<std::string>& typed) {
     report_failure(error_code_name(e.code()), e.what(), json);
     return exit_code(e.code());
   } catch (const std::bad_alloc&) {
-    report_failure(error_code_name(ErrorCode::kOutOfMemory),
-                   "out of memory; try a smaller picture, fewer pictures at once, or close other programs.", json);
+    report_failure(
+        error_code_name(ErrorCode::kOutOfMemory),
+        "out of memory; try a smaller size, fewer frames or fewer pictures at once, or close other programs.", json);
     return kExitFailed;
   } catch (const std::exception& e) {
     report_failure(error_code_name(ErrorCode::kInternal),

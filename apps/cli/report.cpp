@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "cli/settings.h"
 #include "swan/progress.h"
 
 namespace swan::cli {
@@ -15,158 +13,174 @@ namespace swan::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Seconds = std::vector<std::pair<std::string, double>>;
 
-// A value from a repository need not be UTF-8; a report about it must not fail for that.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-// The settings that the pipeline recorded for the first picture, an object.
-Json recorded(const ImageRun& run) {
-  if (run.result.parameters.empty()) return Json::object();
-  Json parameters = Json::parse(run.result.parameters.front(), nullptr, /*allow_exceptions=*/false);
-  return parameters.is_object() ? parameters : Json::object();
+// The settings that the pipeline recorded for the first output.
+template <typename Run>
+Json recorded(const Run& run) {
+  return run.result.parameters.empty() ? Json::object() : parse_settings(run.result.parameters.front());
 }
 
-Json rounded_seconds(double seconds) { return std::round(seconds * 1e6) / 1e6; }
-
-std::string dtypes_text(const ComponentInfo& component) {
-  std::vector<std::string> names;
-  for (const auto& [dtype, count] : component.parameters_by_dtype) names.push_back(dtype);
-  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, ", "));
+Json seconds_json(const Seconds& seconds) {
+  Json json = Json::object();
+  for (const auto& [stage, time] : seconds) json[stage] = std::round(time * 1e6) / 1e6;
+  return json;
 }
 
-// Rows of equal length as columns; the first row is the heading.
-std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right) {
-  std::vector<size_t> widths(right.size(), 0);
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+std::string seconds_text(const Seconds& seconds) {
+  std::vector<std::string> stages;
+  for (const auto& [stage, time] : seconds) {
+    stages.push_back(fmt::format("{} {}", stage, time < 1 ? fmt::format("{:.2f} s", time) : format_seconds(time)));
   }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      line += right[i] ? fmt::format("{:>{}}  ", row[i], widths[i]) : fmt::format("{:<{}}  ", row[i], widths[i]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
-  return out;
+  return fmt::format("  time     {}\n", fmt::join(stages, ", "));
 }
 
-}  // namespace
-
-std::string format_count(int64_t count) {
-  constexpr std::array<std::pair<double, const char*>, 2> kUnits = {{{1e9, "B"}, {1e6, "M"}}};
-  for (const auto& [unit, name] : kUnits) {
-    if (static_cast<double>(count) >= unit) return fmt::format("{:.2f} {}", static_cast<double>(count) / unit, name);
-  }
-  return fmt::format("{}", count);
-}
-
-std::string image_json(const ImageRun& run) {
-  const Json parameters = recorded(run);
+// What comes before the size: files, prompts, seeds.
+template <typename Run>
+Json begin_json(const Run& run) {
   Json json;
   json["files"] = run.files;
+  if (!run.blocked.empty()) json["blocked"] = run.blocked;
   if (!run.latents.empty()) json["latents"] = run.latents;
   json["prompt"] = run.request.prompt;
+  if (run.interpolation) {
+    json["prompt_to"] = run.interpolation->prompt_to;
+    json["interpolate"] = run.interpolation->count;
+    json["interpolation"] = run.interpolation->spherical ? "spherical" : "linear";
+  }
+  if (!run.prompt_embeds.empty()) json["prompt_embeds"] = run.prompt_embeds;
   json["negative_prompt"] = run.request.negative_prompt;
   json["seed"] = run.request.seed.front();
   json["seeds"] = run.request.seed;
   json["width"] = run.result.width;
   json["height"] = run.result.height;
-  json["steps"] = run.request.num_inference_steps;
-  json["guidance_scale"] = run.request.guidance_scale;
+  return json;
+}
+
+template <typename Run>
+void end_json(const Run& run, const Json& parameters, Json& json) {
   for (const char* key : {"model", "scheduler", "dtype", "device", "version"}) {
     if (parameters.contains(key)) json[key] = parameters[key];
   }
-  Json seconds = Json::object();
-  for (const auto& [stage, time] : run.seconds) seconds[stage] = rounded_seconds(time);
-  json["seconds"] = std::move(seconds);
-  json["peak_memory_bytes"] = run.result.peak_bytes;
-  return dump(json);
+  json["seconds"] = seconds_json(run.seconds);
 }
 
-std::string image_text(const ImageRun& run) {
-  const ImageRequest& request = run.request;
-  const Json parameters = recorded(run);
+template <typename Run>
+std::string begin_text(const Run& run) {
   std::string out;
   for (const std::string& file : run.files) out += file + "\n";
   if (!run.latents.empty()) out += fmt::format("{} (latents)\n", run.latents);
+  if (!run.blocked.empty()) out += fmt::format("  blocked  {}\n", fmt::join(run.blocked, ", "));
+  return out;
+}
+
+// Seed, steps and times.
+template <typename Run>
+std::string end_text(const Run& run, int steps, double guidance_scale) {
+  const Json parameters = recorded(run);
   const std::string scheduler = parameters.contains("scheduler") && parameters["scheduler"].is_string()
-                                    ? ", " + parameters["scheduler"].get<std::string>()
+                                    ? ", " + parameters["scheduler"].template get<std::string>()
                                     : "";
+  std::string out = fmt::format("  seed     {}\n", fmt::join(run.request.seed, ","));
+  out += fmt::format("  steps    {}, guidance {:g}{}\n", steps, guidance_scale, scheduler);
+  return out + seconds_text(run.seconds);
+}
+
+std::string bytes_text(size_t bytes) { return format_bytes(static_cast<double>(bytes)); }
+
+double duration(const VideoRun& run) { return static_cast<double>(run.result.num_frames) / run.fps; }
+
+}  // namespace
+
+std::string one_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string image_json(const ImageRun& run) {
+  Json json = begin_json(run);
+  json["steps"] = run.request.num_inference_steps;
+  json["guidance_scale"] = run.request.guidance_scale;
+  end_json(run, recorded(run), json);
+  json["peak_memory_bytes"] = run.result.peak_bytes;
+  return one_line(json);
+}
+
+std::string image_text(const ImageRun& run) {
+  std::string out = begin_text(run);
   out += fmt::format("  picture  {} x {} pixels\n", run.result.width, run.result.height);
-  out += fmt::format("  seed     {}\n", fmt::join(request.seed, ","));
+  out += end_text(run, run.request.num_inference_steps, run.request.guidance_scale);
+  return out + fmt::format("  memory   {} at the peak\n", bytes_text(run.result.peak_bytes));
+}
+
+std::string video_json(const VideoRun& run) {
+  Json json = begin_json(run);
+  json["num_frames"] = run.result.num_frames;
+  json["fps"] = run.fps;
+  json["duration"] = std::round(duration(run) * 1e6) / 1e6;
+  json["steps"] = run.request.num_inference_steps.value_or(0);
+  json["guidance_scale"] = run.request.guidance_scale.value_or(0);
+  end_json(run, recorded(run), json);
+  Json stages = Json::object();
+  for (const auto& [stage, bytes] : run.result.stage_peak_bytes) stages[stage] = bytes;
+  json["stage_peak_bytes"] = std::move(stages);
+  json["peak_memory_bytes"] = run.result.peak_bytes;
+  return one_line(json);
+}
+
+std::string video_text(const VideoRun& run) {
+  std::string out = begin_text(run);
   out +=
-      fmt::format("  steps    {}, guidance {:g}{}\n", request.num_inference_steps, request.guidance_scale, scheduler);
+      fmt::format("  video    {} x {} pixels, {} frame{}, {:.2f} s at {:g} fps\n", run.result.width, run.result.height,
+                  run.result.num_frames, run.result.num_frames == 1 ? "" : "s", duration(run), run.fps);
+  out += end_text(run, run.request.num_inference_steps.value_or(0), run.request.guidance_scale.value_or(0));
   std::vector<std::string> stages;
-  for (const auto& [stage, time] : run.seconds) {
-    stages.push_back(fmt::format("{} {}", stage, time < 1 ? fmt::format("{:.2f} s", time) : format_seconds(time)));
+  for (const auto& [stage, bytes] : run.result.stage_peak_bytes) {
+    stages.push_back(fmt::format("{} {}", stage, bytes_text(bytes)));
   }
-  out += fmt::format("  time     {}\n", fmt::join(stages, ", "));
-  out += fmt::format("  memory   {} at the peak\n", format_bytes(static_cast<double>(run.result.peak_bytes)));
-  return out;
+  out += fmt::format("  memory   {} at the peak", bytes_text(run.result.peak_bytes));
+  return out + (stages.empty() ? "\n" : fmt::format("; {}\n", fmt::join(stages, ", ")));
 }
 
-std::string info_json(const ModelInfo& info) {
-  Json components = Json::array();
-  int64_t parameters = 0;
-  int64_t bytes = 0;
-  for (const ComponentInfo& component : info.components) {
-    Json c;
-    c["name"] = component.name;
-    c["class_name"] = component.class_name;
-    c["files"] = component.files;
-    c["missing"] = component.missing;
-    c["parameters"] = component.parameters;
-    Json by_dtype = Json::object();
-    for (const auto& [dtype, count] : component.parameters_by_dtype) by_dtype[dtype] = count;
-    c["parameters_by_dtype"] = std::move(by_dtype);
-    c["bytes"] = component.bytes;
-    components.push_back(std::move(c));
-    parameters += component.parameters;
-    bytes += component.bytes;
+namespace {
+
+// How many tokens each row has.
+std::vector<int64_t> tokens(const PromptEmbeddings& embeddings) {
+  std::vector<int64_t> counts(static_cast<size_t>(embeddings.embeds.dim(0)), 0);
+  const auto* mask = embeddings.attention_mask.data<int32_t>();
+  const int64_t length = embeddings.embeds.dim(1);
+  for (size_t row = 0; row < counts.size(); ++row) {
+    for (int64_t i = 0; i < length; ++i) counts[row] += *mask++;
   }
+  return counts;
+}
+
+}  // namespace
+
+std::string embed_json(const EmbedRun& run) {
   Json json;
-  json["path"] = info.path;
-  json["class_name"] = info.class_name;
-  json["complete"] = info.complete();
-  json["parameters"] = parameters;
-  json["bytes"] = bytes;
-  json["components"] = std::move(components);
-  return dump(json);
+  json["files"] = {run.file};
+  json["prompt"] = run.prompt;
+  if (!run.negative_prompt.empty()) json["negative_prompt"] = run.negative_prompt;
+  json["shape"] = run.embeddings.embeds.shape().dims();
+  json["tokens"] = tokens(run.embeddings);
+  json["kind"] = run.kind;
+  json["model"] = run.model;
+  json["seconds"] = seconds_json(run.seconds);
+  return one_line(json);
 }
 
-std::string info_text(const ModelInfo& info) {
-  std::vector<std::vector<std::string>> rows = {{"component", "class", "parameters", "dtype", "size", "status"}};
-  int64_t parameters = 0;
-  int64_t bytes = 0;
-  for (const ComponentInfo& component : info.components) {
-    const size_t missing = component.missing.size();
-    rows.push_back({component.name, component.class_name,
-                    component.parameters > 0 ? format_count(component.parameters) : "-", dtypes_text(component),
-                    format_bytes(static_cast<double>(component.bytes)),
-                    missing == 0 ? "complete" : fmt::format("{} missing", missing)});
-    parameters += component.parameters;
-    bytes += component.bytes;
-  }
-  rows.push_back({"total", "", format_count(parameters), "", format_bytes(static_cast<double>(bytes)),
-                  info.complete() ? "complete" : "incomplete"});
-
-  std::string out = fmt::format("{}\n{}\n\n", info.path, info.class_name);
-  out += table(rows, {false, false, true, false, true, false});
-  for (const ComponentInfo& component : info.components) {
-    if (component.missing.empty()) continue;
-    out += fmt::format("\n{} lacks:\n", component.name);
-    for (const std::string& file : component.missing) out += fmt::format("  {}\n", file);
-  }
-  return out;
+std::string embed_text(const EmbedRun& run) {
+  std::string out = run.file + "\n";
+  out += fmt::format("  prompts  {}{}\n", run.prompt.size(),
+                     run.negative_prompt.empty() ? "" : fmt::format(", and {} negative", run.negative_prompt.size()));
+  out += fmt::format("  shape    {}\n", run.embeddings.embeds.shape().str());
+  out += fmt::format("  tokens   {}\n", fmt::join(tokens(run.embeddings), ", "));
+  return out + seconds_text(run.seconds);
 }
 
 std::string error_json(const std::string& code, const std::string& message) {
   Json json;
   json["error"]["code"] = code;
   json["error"]["message"] = message;
-  return dump(json);
+  return one_line(json);
 }
 
 }  // namespace swan::cli

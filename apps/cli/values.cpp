@@ -36,8 +36,7 @@ const std::map<std::string, std::string, std::less<>>& familiar_values() {
 int64_t parse_integer(const std::string& option, const std::string& text, int64_t low, int64_t high) {
   int64_t value = 0;
   if (!read_all(text, value) || value < low || value > high) {
-    throw UsageError(fmt::format("{} is '{}', but must be a whole number from {} to {}", option, text, low, high),
-                     "image");
+    throw UsageError(fmt::format("{} is '{}', but must be a whole number from {} to {}", option, text, low, high));
   }
   return value;
 }
@@ -45,9 +44,21 @@ int64_t parse_integer(const std::string& option, const std::string& text, int64_
 double parse_number(const std::string& option, const std::string& text) {
   double value = 0;
   if (!read_all(text, value) || !std::isfinite(value)) {
-    throw UsageError(fmt::format("{} is '{}', but must be a number such as 4.5", option, text), "image");
+    throw UsageError(fmt::format("{} is '{}', but must be a number such as 4.5", option, text));
   }
   return value;
+}
+
+double parse_number(const std::string& option, const std::string& text, double low, double high) {
+  double value = 0;
+  if (!read_all(text, value) || !(value >= low && value <= high)) {
+    throw UsageError(fmt::format("{} is '{}', but must be a number from {:g} to {:g}", option, text, low, high));
+  }
+  return value;
+}
+
+int parse_int(const std::string& option, const std::string& text, int low, int high) {
+  return static_cast<int>(parse_integer(option, text, low, high));
 }
 
 std::vector<uint64_t> parse_seeds(const std::string& text) {
@@ -58,10 +69,10 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
     const std::string_view part = std::string_view(text).substr(begin, end - begin);
     uint64_t seed = 0;
     if (!read_all(part, seed)) {
-      throw UsageError(fmt::format("--seed is '{}', but must be a whole number from 0 to {}, or several with commas "
-                                   "between them and no spaces",
-                                   text, UINT64_MAX),
-                       "image");
+      throw UsageError(
+          fmt::format("--seed is '{}', but must be a whole number from 0 to {}, or several with commas "
+                      "between them and no spaces",
+                      text, UINT64_MAX));
     }
     seeds.push_back(seed);
     begin = end + 1;
@@ -77,8 +88,7 @@ std::string parse_choice(const std::string& option, const std::string& text, con
   const auto familiar = familiar_values().find(text);
   if (familiar != familiar_values().end()) nearest_choice = nearest(familiar->second, choices);
   const std::string hint = nearest_choice.empty() ? "" : fmt::format("; did you mean {}?", nearest_choice);
-  throw UsageError(fmt::format("{} is '{}', but must be one of {}{}", option, text, fmt::join(choices, ", "), hint),
-                   "image");
+  throw UsageError(fmt::format("{} is '{}', but must be one of {}{}", option, text, fmt::join(choices, ", "), hint));
 }
 
 uint64_t random_seed() {

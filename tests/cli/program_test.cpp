@@ -1,7 +1,6 @@
 #include "cli/program.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -12,6 +11,7 @@
 
 #include "cli/cancel.h"
 #include "fake_engine.h"
+#include "run_program.h"
 #include "swan/error.h"
 
 namespace swan::cli {
@@ -21,37 +21,13 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using namespace std::chrono_literals;
 
-struct Outcome {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-Outcome run_swan(const std::vector<std::string>& arguments) {
-  std::vector<const char*> argv = {"swan"};
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  ::testing::internal::CaptureStdout();
-  ::testing::internal::CaptureStderr();
-  const int code = run(static_cast<int>(argv.size()), argv.data());
-  Outcome outcome{.code = code, .out = {}, .err = {}};
-  outcome.out = ::testing::internal::GetCapturedStdout();
-  outcome.err = ::testing::internal::GetCapturedStderr();
-  return outcome;
-}
-
-class Program : public ::testing::Test {
+class Program : public ProgramFixture {
  protected:
   void SetUp() override {
-    fake_engine() = {};
-    folder_ = fs::temp_directory_path() / ("swan_program_test_" + std::to_string(getpid()));
-    fs::create_directory(folder_);
-    output_ = (folder_ / "out.png").string();
+    ProgramFixture::SetUp();
+    output_ = path("out.png");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  size_t files() const { return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), {})); }
-
-  fs::path folder_;
   std::string output_;
 };
 
@@ -188,9 +164,9 @@ TEST_F(Program, UsageErrorsPointToTheRightHelp) {
     EXPECT_EQ(o.out, "");
     EXPECT_EQ(o.err, "swan: " + message + "\nRun 'swan " + help + "' for help.\n");
   };
-  expect({}, "a command is missing: image, info or completion", "--help");
+  expect({}, "a command is missing: image, video, embed, info or completion", "--help");
   expect({"imgae", "x"}, "unknown command 'imgae'; did you mean 'swan image'?", "--help");
-  expect({"zzz"}, "unknown command 'zzz'; there are image, info and completion", "--help");
+  expect({"zzz"}, "unknown command 'zzz'; there are image, video, embed, info and completion", "--help");
   expect({"a red apple"}, "unknown command 'a red apple'; to draw it: swan image \"...\"", "--help");
   expect({"--versoin"}, "unknown option '--versoin'; did you mean --version?", "--help");
   expect({"--seed", "3", "image", "x"}, "'--seed' is an option of 'swan image'; put it after the command", "--help");

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/info_report.h"
+
 namespace swan::cli {
 namespace {
 

@@ -1,0 +1,276 @@
+#include "cli/commands.h"
+
+#include <fmt/format.h>
+
+#include "cli/examples.h"
+#include "swan/pipeline.h"
+
+namespace swan::cli {
+
+namespace {
+
+using Kind = ValueHint::Kind;
+
+ValueHint file() { return {.kind = Kind::kFile, .choices = {}}; }
+ValueHint file_or(const char* word) { return {.kind = Kind::kFile, .choices = {word}}; }
+ValueHint folder() { return {.kind = Kind::kFolder, .choices = {}}; }
+ValueHint choice(std::vector<std::string> choices) { return {.kind = Kind::kChoice, .choices = std::move(choices)}; }
+
+std::vector<std::string> scheduler_choices() {
+  std::vector<std::string> names;
+  for (const auto& [name, description] : scheduler_names()) names.push_back(name);
+  return names;
+}
+
+std::string scheduler_help() {
+  std::string text = "Instead of the model's own:";
+  const char* separator = " ";
+  for (const auto& [name, description] : scheduler_names()) {
+    text += fmt::format("{}{} ({})", separator, name, description);
+    separator = ", ";
+  }
+  return text;
+}
+
+// What differs in the help of commands that are otherwise alike.
+struct Words {
+  const char* noun;           ///< "picture"
+  const char* verb;           ///< "draw"
+  const char* embedded;       ///< the model without --model
+  const char* max_length;     ///< default of --max-sequence-length
+  const char* from;           ///< what --from reads
+  const char* steps_default;  ///< " 20" or ": ..."
+  const char* guidance_default;
+};
+
+constexpr Words kImageWords = {.noun = "picture",
+                               .verb = "draw",
+                               .embedded = "the embedded emoji model",
+                               .max_length = "300",
+                               .from = "PNG, WebP or JPEG",
+                               .steps_default = " 20",
+                               .guidance_default = " 4.5"};
+constexpr Words kVideoWords = {.noun = "video",
+                               .verb = "show",
+                               .embedded = "the embedded emoji model",
+                               .max_length = "512",
+                               .from = "MP4, WebM, WebP, GIF or a folder of frames",
+                               .steps_default = ": the model's own",
+                               .guidance_default = ": the model's own"};
+
+void add_prompt(OptionSet& o, PromptArguments& a, const Words& w) {
+  o.text("PROMPT", a.positional_prompt, "", fmt::format("What to {}, in quotes", w.verb));
+  o.list("--prompt", a.prompt, "TEXT",
+         fmt::format("What to {}, instead of PROMPT; repeat it for several prompts in one run", w.verb));
+  o.list("--negative-prompt", a.negative_prompt, "TEXT",
+         "What to keep away from; one for all prompts, or one for each");
+  o.text("--prompts", a.prompts, "FILE",
+         fmt::format("A prompt on each line (- for standard input): a {} of each, as by commands of their own", w.noun),
+         file_or("-"));
+  o.text("--prompt-embeds", a.prompt_embeds, "FILE", "What 'swan embed' made of a prompt, instead of it", file());
+  o.text("--prompt-to", a.prompt_to, "TEXT", "With --interpolate: the prompt at the other end");
+  o.text("--interpolate", a.interpolate, "N",
+         fmt::format("Make N {}s on the way from PROMPT to --prompt-to, both included", w.noun));
+  o.text("--interpolation", a.interpolation, "KIND", "The way: linear (default) or spherical",
+         choice({"linear", "spherical"}));
+}
+
+void add_length(OptionSet& o, std::optional<std::string>& length, const char* standard) {
+  o.text("--max-sequence-length", length, "N", fmt::format("Tokens of prompt that count (default {})", standard));
+}
+
+void add_instruction(OptionSet& o, std::optional<std::string>& instruction) {
+  o.text("--complex-instruction", instruction, "FILE|none",
+         "Text that goes before the prompt, for models trained with one; default: Swan's own for those models",
+         file_or("none"));
+}
+
+void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
+  o.text("--from", from, "FILE",
+         fmt::format("Repeat the {} in FILE ({} made by Swan) exactly; other options override its settings", w.noun,
+                     w.from),
+         file());
+}
+
+void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
+  o.group("Model");
+  o.text("--model", a.model, "DIR", fmt::format("Repository in diffusers' layout (default: {})", embedded), folder());
+  o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
+  o.text("--dtype", a.dtype, "TYPE", "How weights are kept: auto (as stored, the default), f32, bf16 or f16",
+         choice({"auto", "f32", "bf16", "f16"}));
+  o.text("--device", a.device, "NAME", "auto (default) or cpu", choice({"auto", "cpu"}));
+  o.text("--threads", a.threads, "N", fmt::format("Threads to compute with (default: all cores); {} the same", result));
+  o.text("--embed-cache", a.embed_cache, "DIR|off",
+         "Where what the text encoder makes of prompts is kept (default: $SWAN_EMBED_CACHE, or swan/embeddings in the "
+         "user's cache)",
+         {.kind = Kind::kFolder, .choices = {"off"}});
+}
+
+void add_size(OptionSet& o, SamplingArguments& a) {
+  o.text("--width", a.width, "PIXELS", "Default: the model's own size");
+  o.text("--height", a.height, "PIXELS", "Default: the model's own size");
+}
+
+void add_sampling(OptionSet& o, SamplingArguments& a, const Words& w) {
+  o.text("--seed", a.seed, "N[,N...]",
+         fmt::format("Where the noise starts (default: chosen at random, and reported); several: one for each {}",
+                     w.noun));
+  o.text("--steps,--num-inference-steps", a.num_inference_steps, "N",
+         fmt::format("Denoising steps, 1 to 1000 (default{})", w.steps_default));
+  o.text("--guidance-scale", a.guidance_scale, "X",
+         fmt::format("How closely to follow the prompt (default{}); 1 or less: without guidance, twice as fast",
+                     w.guidance_default));
+  o.text("--scheduler", a.scheduler, "NAME", scheduler_help(), choice(scheduler_choices()));
+  o.text("--flow-shift", a.flow_shift, "X",
+         "Instead of the model's own shift of noise levels; larger: more steps at high noise");
+}
+
+void add_latents(OptionSet& o, GenerateArguments& a) {
+  o.text("--latents", a.latents, "FILE",
+         "Start from the tensor 'latents' in this safetensors file instead of the seed's noise", file());
+  o.text("--save-latents", a.save_latents, "FILE",
+         "Write the denoised latents too, as the tensor 'latents' of a safetensors file", file());
+}
+
+void add_report(OptionSet& o, ReportArguments& a) {
+  o.flag("--json", a.json, "Report on one line of JSON");
+  o.flag("--quiet", a.quiet, "Print nothing but errors");
+  o.flag("--verbose", a.verbose, "Say what is being done");
+}
+
+CLI::App& add_command(CLI::App& program, const char* name, const char* description, const char* examples) {
+  CLI::App* command = program.add_subcommand(name, description);
+  command->footer(examples);
+  return *command;
+}
+
+void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints) {
+  OptionSet o(add_command(program, "image", "Make pictures from a prompt", kImageExamples), hints);
+  o.group("Prompt");
+  add_prompt(o, a, kImageWords);
+  add_instruction(o, a.complex_instruction);
+  add_length(o, a.max_sequence_length, kImageWords.max_length);
+  add_from(o, a.from, kImageWords);
+  add_model(o, a, kImageWords.embedded, "the picture is");
+
+  o.group("Picture");
+  add_size(o, a);
+  o.flag("--no-resolution-binning", a.no_resolution_binning,
+         "Compute at the size asked for instead of the nearest one that the model was trained on");
+  o.text("-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)");
+  add_sampling(o, a, kImageWords);
+
+  o.group(kReportGroup);
+  o.text("-o,--output", a.output, "FILE",
+         "Picture to write, .png, .jpg or .webp (default out.png); several go to out_0.png, out_1.png, ...", file());
+  add_latents(o, a);
+  add_report(o, a);
+}
+
+void define_video(CLI::App& program, VideoArguments& a, OptionSet::Hints& hints) {
+  OptionSet o(add_command(program, "video", "Make videos from a prompt", kVideoExamples), hints);
+  o.group("Prompt");
+  add_prompt(o, a, kVideoWords);
+  add_length(o, a.max_sequence_length, kVideoWords.max_length);
+  add_from(o, a.from, kVideoWords);
+  add_model(o, a, kVideoWords.embedded, "the video is");
+
+  o.group("Video");
+  add_size(o, a);
+  o.text("--num-frames", a.num_frames, "N",
+         "Frames, one more than a multiple of 4 (default: the model's own); others are rounded down to that");
+  o.text("-n,--num-videos", a.num_videos, "N", "Videos of each prompt (default 1)");
+  add_sampling(o, a, kVideoWords);
+
+  o.group(kReportGroup);
+  o.text("-o,--output", a.output, "FILE|DIR/",
+         "Video to write, .mp4, .webm, .webp or .gif, or a folder for its frames (default out.mp4); several go to "
+         "out_0.mp4, out_1.mp4, ...",
+         file());
+  o.text("--fps", a.fps, "X", "Frames a second (default 16)");
+  o.text("--crf", a.crf, "N",
+         "Quality of .mp4 (1 to 51, default 18) and .webm (1 to 63, default 24); less is better and larger");
+  add_latents(o, a);
+  add_report(o, a);
+}
+
+void define_embed(CLI::App& program, EmbedArguments& a, OptionSet::Hints& hints) {
+  OptionSet o(add_command(program, "embed", "Write what a text encoder makes of prompts", kEmbedExamples), hints);
+  o.group("Prompt");
+  o.positionals("PROMPT", a.positional_prompts, "Prompts, each in quotes; each becomes a row");
+  o.list("--prompt", a.prompt, "TEXT", "Another prompt; may be repeated");
+  o.list("--negative-prompt", a.negative_prompt, "TEXT",
+         "Embed this too, for what to keep away from; one for all prompts, or one for each");
+  add_instruction(o, a.complex_instruction);
+  add_length(o, a.max_sequence_length, "300 for pictures, 512 for videos");
+  add_model(o, a, "an embedded one, see --kind", "the result is");
+  o.text("--kind", a.kind, "KIND", "Without --model: the embedded model of image (default) or video",
+         choice({"image", "video"}));
+
+  o.group(kReportGroup);
+  o.text("-o,--output", a.output, "FILE", "safetensors file to write (default out.safetensors)", file());
+  add_report(o, a);
+}
+
+void define_info(CLI::App& program, InfoArguments& a, OptionSet::Hints& hints) {
+  OptionSet o(add_command(program, "info", "Show what a model holds and what it lacks", kInfoExamples), hints);
+  o.text("MODEL", a.model, "", "Repository in diffusers' layout (default: the embedded emoji model)", folder());
+  o.text("--variant", a.variant, "NAME", "Look at this variant's weights, such as fp16");
+  o.flag("--json", a.json, "Report on one line of JSON");
+}
+
+void define_completion(CLI::App& program, CompletionArguments& a, OptionSet::Hints& hints) {
+  OptionSet o(add_command(program, "completion", "Print a script that completes swan's options in a shell",
+                          kCompletionExamples),
+              hints);
+  o.text("SHELL", a.shell, "", "bash, zsh or fish", choice({"bash", "zsh", "fish"}));
+}
+
+}  // namespace
+
+void define_commands(CLI::App& program, Arguments& arguments, OptionSet::Hints& hints) {
+  define_image(program, arguments.image, hints);
+  define_video(program, arguments.video, hints);
+  define_embed(program, arguments.embed, hints);
+  define_info(program, arguments.info, hints);
+  define_completion(program, arguments.completion, hints);
+}
+
+std::vector<std::string> familiar_options(const std::string& name) {
+  static const std::map<std::string, std::vector<std::string>, std::less<>> table = {
+      {"cfg", {"guidance-scale"}},
+      {"cfg-scale", {"guidance-scale"}},
+      {"sampler", {"scheduler"}},
+      {"num-images-per-prompt", {"num-images"}},
+      {"num-videos-per-prompt", {"num-videos"}},
+      {"batch-size", {"num-images", "num-videos"}},
+      {"num-images", {"num-videos"}},
+      {"num-videos", {"num-images"}},
+      {"chi", {"complex-instruction"}},
+      {"precision", {"dtype"}},
+      {"num-threads", {"threads"}},
+      {"metadata", {"from"}},
+      {"model-path", {"model"}},
+      {"frames", {"num-frames"}},
+      {"length", {"num-frames"}},
+      {"duration", {"num-frames"}},
+      {"video-length", {"num-frames"}},
+      {"framerate", {"fps"}},
+      {"frame-rate", {"fps"}},
+      {"rate", {"fps"}},
+      {"quality", {"crf"}},
+      {"shift", {"flow-shift"}},
+      {"sigma-shift", {"flow-shift"}},
+      {"sample-shift", {"flow-shift"}},
+      {"prompt-file", {"prompts"}},
+      {"cache", {"embed-cache"}},
+      {"embeds", {"prompt-embeds"}},
+      {"embeddings", {"prompt-embeds"}},
+      {"slerp", {"interpolation"}},
+      {"to", {"prompt-to"}},
+  };
+  const auto found = table.find(name);
+  return found == table.end() ? std::vector<std::string>() : found->second;
+}
+
+}  // namespace swan::cli

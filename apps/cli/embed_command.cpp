@@ -1,0 +1,139 @@
+#include "cli/embed_command.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/cancel.h"
+#include "cli/console.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/sampling_options.h"
+#include "cli/stopwatch.h"
+#include "cli/text_file.h"
+#include "cli/values.h"
+#include "swan/error.h"
+#include "swan/video_pipeline.h"
+
+namespace swan::cli {
+
+namespace {
+
+// What `swan embed` is to do, converted and checked, but for what depends on the kind of the model.
+struct EmbedJob {
+  std::string model;
+  LoadOptions load;
+  int threads = 0;
+  std::vector<std::string> prompt;
+  std::vector<std::string> negative_prompt;
+  bool video = false;
+  std::optional<int> max_sequence_length;
+  std::optional<std::vector<std::string>> complex_human_instruction;
+  std::string output = "out.safetensors";
+};
+
+EmbedJob convert(const EmbedArguments& a) {
+  check_report(a);
+  EmbedJob job;
+  set_model(a, job.model, job.load, job.threads);
+  job.prompt = a.positional_prompts;
+  job.prompt.insert(job.prompt.end(), a.prompt.begin(), a.prompt.end());
+  if (job.prompt.empty()) {
+    throw UsageError("the prompt is missing; for example: swan embed \"a red fox\" -o fox.safetensors");
+  }
+  job.negative_prompt = a.negative_prompt;
+  const size_t negatives = job.negative_prompt.size();
+  if (negatives > 1 && negatives != job.prompt.size()) {
+    throw UsageError(fmt::format("there are {} negative prompts for {} prompt{}; give one for all, or one for each",
+                                 negatives, job.prompt.size(), job.prompt.size() == 1 ? "" : "s"));
+  }
+  if (a.max_sequence_length) job.max_sequence_length = parse_max_sequence_length(*a.max_sequence_length);
+  if (a.output) job.output = *a.output;
+
+  std::string kind = "image";
+  if (a.kind) kind = parse_choice("--kind", *a.kind, {"image", "video"});
+  if (!job.model.empty()) {
+    const std::string found = model_kind(job.model);
+    if (a.kind && kind != found) {
+      throw UsageError(fmt::format("--kind is {}, but the model '{}' is for {}s; leave --kind out", kind, job.model,
+                                   found == "image" ? "picture" : "video"));
+    }
+    kind = found;
+  }
+  job.video = kind == "video";
+  if (a.complex_instruction) {
+    if (job.video) throw UsageError("--complex-instruction is for models of pictures, but this one is for videos");
+    job.complex_human_instruction = read_instruction(*a.complex_instruction);
+  }
+  return job;
+}
+
+struct BothEmbeddings {
+  PromptEmbeddings positive, negative;
+};
+
+BothEmbeddings embed_for_images(const EmbedJob& job, const Callbacks& callbacks) {
+  const std::unique_ptr<ImagePipeline> pipeline = ImagePipeline::open(job.model, job.load);
+  ImageRequest request;
+  request.prompt = job.prompt;
+  request.complex_human_instruction = job.complex_human_instruction;
+  if (job.max_sequence_length) request.max_sequence_length = *job.max_sequence_length;
+  BothEmbeddings out;
+  out.positive = pipeline->embed(request, callbacks);
+  if (!job.negative_prompt.empty()) {
+    request.prompt = job.negative_prompt;
+    request.complex_human_instruction.emplace();  // a negative prompt has none before it, as in the reference
+    out.negative = pipeline->embed(request, callbacks);
+  }
+  return out;
+}
+
+BothEmbeddings embed_for_videos(const EmbedJob& job, const Callbacks& callbacks) {
+  const std::unique_ptr<VideoPipeline> pipeline = VideoPipeline::open(job.model, job.load);
+  const int length = job.max_sequence_length.value_or(VideoRequest().max_sequence_length);
+  BothEmbeddings out;
+  out.positive = pipeline->embed(job.prompt, length, callbacks);
+  if (!job.negative_prompt.empty()) out.negative = pipeline->embed(job.negative_prompt, length, callbacks);
+  return out;
+}
+
+}  // namespace
+
+void run_embed(const EmbedArguments& arguments) {
+  const Stopwatch total;
+  const std::atomic<bool>& cancelled = cancel_on_signal(arguments.quiet);
+  const EmbedJob job = for_command("embed", [&] { return convert(arguments); });
+  check_writable(job.output);
+
+  Console console(arguments.quiet, arguments.verbose);
+  if (job.threads > 0) set_threads(job.threads);
+  Callbacks callbacks;
+  callbacks.cancel = &cancelled;
+  callbacks.progress = [&console](const std::string& stage, int done, int all) { console.progress(stage, done, all); };
+  const Stopwatch encode;
+  const BothEmbeddings embeddings = job.video ? embed_for_videos(job, callbacks) : embed_for_images(job, callbacks);
+  console.finish();
+  if (cancelled) throw Error(ErrorCode::kCancelled, "cancelled; nothing was written.");
+
+  EmbedRun run;
+  run.seconds.emplace_back("encode", encode.seconds());
+  const Stopwatch save;
+  save_prompt_embeddings(job.output, embeddings.positive, embeddings.negative);
+  run.seconds.emplace_back("save", save.seconds());
+  run.seconds.emplace_back("total", total.seconds());
+  run.prompt = job.prompt;
+  run.negative_prompt = job.negative_prompt;
+  run.model = job.model.empty() ? (job.video ? default_video_model() : default_image_model()) : job.model;
+  run.kind = job.video ? "video" : "image";
+  run.embeddings = embeddings.positive;
+  run.file = job.output;
+
+  if (arguments.json) {
+    print_out(embed_json(run) + "\n");
+  } else if (!arguments.quiet) {
+    print_out(embed_text(run));
+  }
+}
+
+}  // namespace swan::cli

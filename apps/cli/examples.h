@@ -1,0 +1,63 @@
+#pragma once
+
+namespace swan::cli {
+
+// What stands at the end of each command's help.
+
+inline constexpr const char* kProgramExamples = R"(Examples:
+  swan image "three strawberries on a blue background"
+  swan video "a red ball rolls over the grass"
+  swan image --help
+  swan info models/swan-emoji-256
+  source <(swan completion bash))";
+
+inline constexpr const char* kImageExamples = R"(Examples:
+  swan image "three strawberries on a blue background"
+  swan image "一只红色的狐狸" --seed 7 -o fox.webp
+  swan image "a lighthouse at dusk" --model ~/models/Sana_1600M_1024px_diffusers --steps 20 --guidance-scale 4.5
+  swan image "a green apple" -n 4 -o apple.png          four pictures: apple_0.png ... apple_3.png
+  swan image --prompt "a cat" --prompt "a dog" -o pet.png   one picture of each
+  swan image --prompts list.txt --seed 7 -o item.png    a picture of each line, all with seed 7
+  swan image "a cat" --prompt-to "a dog" --interpolate 5    from one to the other: out_0.png ... out_4.png
+  swan image --from fox.webp -o again.png               the very same picture
+  swan image --from fox.webp --seed 8                   its settings with another seed
+  swan image "a red car" --json | jq -r '.files[0]'
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
+Without --model the embedded emoji model is used; SWAN_MODELS names a folder to find it in.)";
+
+inline constexpr const char* kVideoExamples = R"(Examples:
+  swan video "a red ball rolls over the grass"          out.mp4
+  swan video "一只红色的狐狸在雪地里奔跑" --seed 7 -o fox.webm
+  swan video "a cat and a dog" --model ~/models/Wan2.1-T2V-1.3B-Diffusers --num-frames 81 --flow-shift 8
+  swan video "a wave" --fps 24 --crf 12 -o wave.mp4     faster, and of better quality
+  swan video "a wave" -o frames/                        frames/frame_0000.png, ...
+  swan video "a wave" -n 2 -o wave.gif                  wave_0.gif and wave_1.gif
+  swan video --from fox.webm -o again.webm              the very same video
+  swan video "a wave" --json | jq -r '.files[0]'
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
+Without --model the embedded emoji model is used; SWAN_MODELS names a folder to find it in.)";
+
+inline constexpr const char* kEmbedExamples = R"(Examples:
+  swan embed "a red fox" -o fox.safetensors
+  swan image --prompt-embeds fox.safetensors            the picture of "a red fox", without the text encoder
+  swan embed "a cat" "a dog" --negative-prompt "blurry" -o pets.safetensors
+  swan embed "a wave" --model ~/models/Wan2.1-T2V-1.3B-Diffusers -o wave.safetensors
+  swan embed "a wave" --kind video -o wave.safetensors  with the embedded model of videos
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.)";
+
+inline constexpr const char* kInfoExamples = R"(Examples:
+  swan info models/swan-emoji-256
+  swan info ~/models/Sana_600M_512px_diffusers --variant fp16
+  swan info models/swan-emoji-256 --json
+
+Exit codes: 0 complete, 1 something is missing or damaged, 2 wrong usage.)";
+
+inline constexpr const char* kCompletionExamples = R"(Examples:
+  source <(swan completion bash)                                   this session; put it in ~/.bashrc to keep it
+  swan completion zsh > "${fpath[1]}/_swan"                        zsh, once
+  swan completion fish > ~/.config/fish/completions/swan.fish      fish, once)";
+
+}  // namespace swan::cli

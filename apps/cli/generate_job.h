@@ -1,0 +1,50 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cli/arguments.h"
+#include "cli/job.h"
+#include "cli/model_options.h"
+#include "cli/prompt_options.h"
+#include "cli/sampling_options.h"
+#include "cli/seed_options.h"
+#include "cli/values.h"
+#include "swan/error.h"
+
+namespace swan::cli {
+
+/// Starts a job from what a file of --from says. @param repeatable  RepeatableRequest or RepeatableVideoRequest
+/// @throws Error kCorruptFile when the file names a picture or video that its own request does not make
+template <typename Repeatable, typename Request>
+void repeat(const std::string& path, Repeatable repeatable, Job<Request>& job) {
+  job.model = std::move(repeatable.model);
+  job.load = std::move(repeatable.load);
+  job.request = std::move(repeatable.request);
+  if (repeatable.index < 0 || static_cast<size_t>(repeatable.index) >= job.outputs()) {
+    throw Error(ErrorCode::kCorruptFile, fmt::format("cannot repeat '{}': it says that it is {} {} of {}.", path,
+                                                     RequestKind<Request>::kNoun, repeatable.index, job.outputs()));
+  }
+  job.only = static_cast<size_t>(repeatable.index);
+}
+
+/// Sets what `swan image` and `swan video` share, over what --from said. @param count  --num-images or --num-videos
+/// @throws UsageError, Error
+template <typename Request>
+void set_shared(const GenerateArguments& a, const std::optional<std::string>& count, Job<Request>& job) {
+  check_report(a);
+  if (a.output) job.output = *a.output;
+  if (a.save_latents) job.save_latents = *a.save_latents;
+  if (job.output == job.save_latents) {
+    throw UsageError(fmt::format("--output and --save-latents are the same file '{}'", job.output));
+  }
+  set_prompts(a, job);
+  set_seeds(a.seed, count, a.from.has_value(), job);
+  set_sampling(a, job.request);
+  set_model(a, job.model, job.load, job.threads);
+}
+
+}  // namespace swan::cli

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "cli/arguments.h"
+#include "swan/pipeline.h"
+
+namespace swan::cli {
+
+/// Sets which repository is opened and how, as far as it is given; the cache of embeddings always.
+/// @throws UsageError
+void set_model(const ModelArguments& arguments, std::string& model, LoadOptions& load, int& threads);
+
+/// @throws UsageError when both --quiet and --verbose are given
+void check_report(const ReportArguments& arguments);
+
+}  // namespace swan::cli
