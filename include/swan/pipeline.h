@@ -116,6 +116,11 @@ struct ImageResult {
   size_t peak_bytes = 0;                                ///< largest resident set of the process so far
 };
 
+/// Embedders: computing threads run oneDNN's f32 products, which in version 2.6 use the stack register for data. No
+/// signal handler may run on them: let a thread of your own take signals with sigwait before the first call into Swan,
+/// as apps/cli/cancel.cpp does. A weight file that is shortened while it is in use raises SIGBUS, for it is mapped:
+/// replace files by renaming.
+///
 /// A text-to-image pipeline over one repository in diffusers' layout. Networks are loaded when their stage needs them;
 /// the text encoder leaves memory before denoising. One generate at a time per object.
 class SWAN_API ImagePipeline {

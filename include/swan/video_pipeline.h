@@ -73,7 +73,7 @@ struct VideoResult {
   std::vector<std::string> parameters;
   int64_t height = 0, width = 0, num_frames = 0;
   std::vector<std::pair<std::string, double>> seconds;           ///< per stage: encode, denoise, decode
-  std::vector<std::pair<std::string, size_t>> stage_peak_bytes;  ///< largest resident set within each stage
+  std::vector<std::pair<std::string, size_t>> stage_peak_bytes;  ///< largest resident set seen within each stage
   size_t peak_bytes = 0;                                         ///< largest resident set of the process so far
 };
 

@@ -27,10 +27,6 @@ size_t number_in(const char* path) noexcept {
 }  // namespace
 
 size_t peak_resident_bytes() noexcept { return kib_line("/proc/self/status", "VmHWM:"); }
-void reset_peak_resident_bytes() noexcept {
-  // "5" resets the high-water mark alone (man 5 proc, clear_refs). A sandbox may refuse: then it counts on.
-  std::ofstream("/proc/self/clear_refs") << "5";
-}
 size_t resident_bytes() noexcept { return kib_line("/proc/self/status", "VmRSS:"); }
 
 size_t available_bytes() noexcept {

@@ -105,7 +105,8 @@ std::string encoder_fingerprint(const io::Repository& repository, const std::str
   hash.add(repository.class_name());
   hash.add(dtype);
   add_file(hash, repository.file("text_encoder", "config.json"));
-  for (const std::string& file : repository.open_weights("text_encoder", variant)->files()) add_file(hash, file);
+  const auto weights = repository.open_weights("text_encoder", variant);
+  for (const std::string& file : weights->files()) add_file(hash, file);
   for (const fs::path& file : files_of(repository.component("tokenizer").directory)) add_file(hash, file);
   return hash.hex();
 }

@@ -358,7 +358,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
   result.width = plan.size.width;
   for (const Image& image : result.images) result.blocked.push_back(image.rgb.empty());
   result.seconds = stages.seconds();
-  result.peak_bytes = stages.peak();
+  result.peak_bytes = peak_resident_bytes();
   return result;
 }
 

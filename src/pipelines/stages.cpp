@@ -13,25 +13,25 @@ void Stages::begin(const std::string& name, int total) {
   name_ = name;
   done_ = 0;
   total_ = total;
-  before_ = std::max(before_, peak_resident_bytes());
-  reset_peak_resident_bytes();
+  before_ = peak_resident_bytes();
+  seen_ = resident_bytes();
   start_ = std::chrono::steady_clock::now();
   report();
 }
 
 void Stages::step() {
   ++done_;
+  seen_ = std::max(seen_, resident_bytes());
   report();
 }
 
 void Stages::end() {
   if (name_.empty()) return;
   seconds_.emplace_back(name_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
-  peaks_.emplace_back(name_, peak_resident_bytes());
+  const size_t peak = peak_resident_bytes();
+  peaks_.emplace_back(name_, peak > before_ ? peak : std::max(seen_, resident_bytes()));
   name_.clear();
 }
-
-size_t Stages::peak() const noexcept { return std::max(before_, peak_resident_bytes()); }
 
 bool Stages::inspect(Image& picture, const std::string& prompt, int64_t index, int64_t frame, int64_t frames) const {
   if (!callbacks_.inspect) return true;

@@ -19,11 +19,9 @@ class Stages {
   void step();
   void end();
   [[nodiscard]] const std::vector<std::pair<std::string, double>>& seconds() const noexcept { return seconds_; }
-  /// The largest resident set within each stage, in bytes; where the system does not let the count begin anew, that of
-  /// the process so far.
+  /// The largest resident set within each stage, in bytes: exact where the stage raised the process's, else the largest
+  /// that was seen at its steps. (The system's count could be begun anew, but others read it too.)
   [[nodiscard]] const std::vector<std::pair<std::string, size_t>>& peaks() const noexcept { return peaks_; }
-  /// The largest resident set of the process so far.
-  [[nodiscard]] size_t peak() const noexcept;
 
   /// Shows a picture to Callbacks::inspect. A blocked one comes back empty: width and height stay, the pixels go.
   /// @return  false when it was blocked
@@ -40,6 +38,7 @@ class Stages {
   std::vector<std::pair<std::string, double>> seconds_;
   std::vector<std::pair<std::string, size_t>> peaks_;
   size_t before_ = 0;  ///< the process's largest resident set before the current stage
+  size_t seen_ = 0;    ///< the largest resident set at the current stage's steps
 };
 
 /// The prompt of that number; empty where embeddings were given instead of prompts.

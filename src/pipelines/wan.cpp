@@ -10,6 +10,7 @@
 #include "core/allocator.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "cpu/kernels.h"
 #include "io/config.h"
 #include "ops/elementwise.h"
@@ -368,7 +369,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
   stages.end();
   result.seconds = stages.seconds();
   result.stage_peak_bytes = stages.peaks();
-  result.peak_bytes = stages.peak();
+  result.peak_bytes = peak_resident_bytes();
   return result;
 }
 

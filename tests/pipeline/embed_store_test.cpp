@@ -69,7 +69,7 @@ TEST(EmbedStore, TakesADamagedOrForeignFileForNone) {
 
 TEST(EmbedStore, LeavesOutTheLeastRecentlyUsed) {
   const support::TempDir dir;
-  EmbedCacheOptions options = {.directory = dir.file("cache"), .max_bytes = 10000};
+  EmbedCacheOptions options = {.directory = dir.file("cache"), .max_bytes = 12000};
   const auto ids = [](int32_t i) { return std::vector<int32_t>{i, 1}; };
   const auto age = [&](const std::vector<int32_t>& of, int hours) {
     EmbedStore store(options, fingerprint);

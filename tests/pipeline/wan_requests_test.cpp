@@ -12,6 +12,7 @@
 #include "models/autoencoder_kl_wan.h"
 #include "support/close.h"
 #include "support/golden.h"
+#include "support/picture.h"
 #include "support/temp_dir.h"
 #include "swan/error.h"
 #include "swan/log.h"
@@ -296,6 +297,30 @@ TEST(WanMemory, OfTheDecoderDoesNotGrowWithTheClip) {
   (void)peak_of(17);  // packs the weights
   const double short_clip = peak_of(17), long_clip = peak_of(81);
   EXPECT_LT(long_clip, 1.1 * short_clip);
+}
+
+// The two exact cases that come with the embedded model.
+TEST(EmbeddedVideoModel, MakesTheReferenceFrames) {
+  const std::string folder = std::string(SWAN_SOURCE_DIR) + "/models/";
+  const nlohmann::json cases = support::read_json(folder + "reference/cases_video.json");
+  ASSERT_EQ(cases.size(), 2U);
+  const auto pipeline = VideoPipeline::open(folder + "swan-emoji-video");
+  EXPECT_EQ(pipeline->defaults().num_frames, 17);
+  for (const auto& c : cases) {
+    VideoRequest r;
+    r.prompt = {c.at("prompt").get<std::string>()};
+    r.seed = {c.at("seed").get<uint64_t>()};
+    EXPECT_EQ(c.at("steps"), pipeline->defaults().num_inference_steps);
+    EXPECT_EQ(c.at("guidance_scale"), pipeline->defaults().guidance_scale);
+    const VideoResult result = pipeline->generate(r);  // size, frames, steps and guidance are the model's own defaults
+    ASSERT_EQ(result.frames.at(0).size(), c.at("files").size());
+    for (size_t f = 0; f < result.frames[0].size(); ++f) {
+      const std::string expected = c.at("files").at(f);
+      EXPECT_TRUE(
+          support::same_picture(result.frames[0][f], support::read_png(folder + "reference/" + expected), 1, 0.99))
+          << expected;
+    }
+  }
 }
 
 }  // namespace

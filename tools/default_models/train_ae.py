@@ -189,7 +189,8 @@ def main():
     mean, square = sums / len(held["motion"])
     log("PSNR", round(float(torch.cat(psnr).mean()), 2), "of first frames",
         round(float(torch.cat(first).mean()), 2) if video else "-", "over", len(held["motion"]), "held-out scenes")
-    log("latents: mean", [round(float(t), 3) for t in mean], "std", [round(float(t), 3) for t in (square - mean ** 2).sqrt()])
+    log("latents: mean", [round(float(t), 3) for t in mean],
+        "std", [round(float(t), 3) for t in (square - mean ** 2).sqrt()])
     from PIL import Image
     if video:
         strip = lambda t: torch.cat([torch.cat(list(c[:, ::4].unbind(1)), -1) for c in t], 1)

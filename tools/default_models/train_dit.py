@@ -253,8 +253,8 @@ def main():
             acc.append(loss.detach())
         if i == step0 + 1 or i % 200 == 0:
             v = float(torch.stack(acc).mean()) if acc else float(loss.detach())
-            log(f"{fam} step {i} {clock.elapsed():.2f} min loss {v:.4f} lr {lr:.2e} {n_log / (time.time() - t_log):.0f}/s pool",
-                filled)
+            log(f"{fam} step {i} {clock.elapsed():.2f} min loss {v:.4f} lr {lr:.2e}",
+                f"{n_log / (time.time() - t_log):.0f}/s pool {filled}")
             acc, t_log, n_log = [], time.time(), 0
         if clock.elapsed() - saved > a.save_every:
             saved = clock.elapsed()
