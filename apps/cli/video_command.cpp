@@ -52,29 +52,113 @@ std::vector<ImageMetadata> metadata_of(const VideoPlan& plan, const SaveVideoOpt
   return all;
 }
 
-// Makes the videos of one request and writes them meanwhile. `saver` is left for what it holds.
-VideoResult film(VideoPipeline& pipeline, const VideoRequest& request, const Callbacks& common,
-                 const std::function<void(const VideoPlan&)>& begin, std::unique_ptr<VideoSaver>& saver) {
-  VideoCallbacks callbacks;
-  static_cast<Callbacks&>(callbacks) = common;
-  callbacks.begin = begin;
-  callbacks.frame = [&saver](VideoFrame&& frame) {
-    if (!saver) throw Error(ErrorCode::kInternal, "a frame came before the plan of the run; please report it.");
-    saver->put(std::move(frame));
-  };
-  try {
-    return pipeline.generate(request, callbacks);
-  } catch (...) {
-    if (saver) saver->check();  // what the writer said comes first
-    throw;
-  }
-}
-
 Embed embed_with(VideoPipeline& pipeline, int max_sequence_length, const Callbacks& callbacks) {
-  return [&pipeline, max_sequence_length, &callbacks](const std::vector<std::string>& prompts, bool) {
+  return [&pipeline, max_sequence_length, &callbacks](const std::vector<std::string>& prompts, bool /*negative*/) {
     return pipeline.embed(prompts, max_sequence_length, callbacks);
   };
 }
+
+// The job with the values that the model gives where it has none, for the report.
+VideoRun started(const VideoJob& job, const VideoDefaults& defaults) {
+  VideoRun run;
+  run.request = job.request;
+  run.request.num_inference_steps = job.request.num_inference_steps.value_or(defaults.num_inference_steps);
+  run.request.guidance_scale = job.request.guidance_scale.value_or(defaults.guidance_scale);
+  run.interpolation = job.interpolation;
+  run.prompt_embeds = job.prompt_embeds;
+  run.fps = job.save.fps;
+  return run;
+}
+
+// A job at work.
+class Filming {
+ public:
+  Filming(const VideoJob& job, VideoPipeline& pipeline, std::vector<std::string> paths, const Callbacks& callbacks)
+      : job_(job),
+        pipeline_(pipeline),
+        paths_(std::move(paths)),
+        callbacks_(callbacks),
+        run_(started(job, pipeline.defaults())),
+        runs_(job, *run_.request.guidance_scale > 1,
+              embed_with(pipeline, job.request.max_sequence_length, callbacks_)) {}
+
+  VideoRun run(Console& console) {
+    double saving = 0;
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      console.begin_run(i, runs_.size());
+      try {
+        make(i);
+        console.finish();
+        if (*callbacks_.cancel) throw cancelled_run(complete());
+        const Stopwatch save;
+        keep(i);
+        saving += save.seconds();
+      } catch (const Error& e) {
+        throw failed_run(e, runs_.name(i), "video", complete());
+      }
+    }
+    run_.seconds.emplace_back("save", saving);
+    return std::move(run_);
+  }
+
+ private:
+  // Makes the videos of one request, which are written meanwhile; saver_ holds the last one.
+  void make(size_t index) {
+    saver_.reset();
+    VideoCallbacks callbacks;
+    static_cast<Callbacks&>(callbacks) = callbacks_;
+    callbacks.begin = [&](const VideoPlan& plan) {
+      SaveVideoOptions options = job_.save;
+      options.num_frames = plan.num_frames;
+      saver_ = std::make_unique<VideoSaver>(paths_of_run(job_, paths_, index * runs_.outputs(), runs_.outputs()),
+                                            metadata_of(plan, job_.save, runs_.settings(index)), options);
+    };
+    callbacks.frame = [&](VideoFrame&& frame) {
+      if (!saver_) throw Error(ErrorCode::kInternal, "a frame came before the plan of the run; please report it.");
+      saver_->put(std::move(frame));
+    };
+    try {
+      run_.result = pipeline_.generate(runs_.request(index), callbacks);
+    } catch (...) {
+      if (saver_) saver_->check();  // what the writer said comes first
+      throw;
+    }
+  }
+
+  // Completes the last video of a request, and after the last request the latents of all.
+  void keep(size_t index) {
+    if (saver_) saver_->finish();
+    run_.files = complete();
+    saver_.reset();
+    for (size_t video = 0; video < run_.result.blocked.size(); ++video) {
+      if (run_.result.blocked[video]) run_.blocked.push_back(index * runs_.outputs() + video);
+    }
+    add_seconds(run_.result.seconds, run_.seconds);
+    if (job_.save_latents.empty()) return;
+    latents_.push_back(run_.result.latents);
+    if (index + 1 < runs_.size()) return;
+    save_tensor(job_.save_latents, "latents", concatenate(latents_));
+    run_.latents = job_.save_latents;
+  }
+
+  // The videos that have their names.
+  std::vector<std::string> complete() const {
+    std::vector<std::string> files = run_.files;
+    if (saver_) {
+      for (const std::string& file : saver_->files()) files.push_back(file);
+    }
+    return files;
+  }
+
+  const VideoJob& job_;
+  VideoPipeline& pipeline_;
+  const std::vector<std::string> paths_;
+  const Callbacks callbacks_;
+  VideoRun run_;
+  const Runs<VideoRequest> runs_;
+  std::unique_ptr<VideoSaver> saver_;  ///< of the request that runs
+  std::vector<Tensor> latents_;        ///< of the requests so far
+};
 
 }  // namespace
 
@@ -91,65 +175,8 @@ void run_video(const VideoArguments& arguments) {
   check_outputs(job, pipeline->defaults(), paths);
   Callbacks callbacks;
   callbacks.cancel = &cancelled;
-  callbacks.progress = [&console](const std::string& stage, int done, int total) {
-    console.progress(stage, done, total);
-  };
-
-  VideoRun run;
-  run.request = job.request;
-  run.request.num_inference_steps = job.request.num_inference_steps.value_or(pipeline->defaults().num_inference_steps);
-  run.request.guidance_scale = job.request.guidance_scale.value_or(pipeline->defaults().guidance_scale);
-  run.interpolation = job.interpolation;
-  run.prompt_embeds = job.prompt_embeds;
-  run.fps = job.save.fps;
-  const Runs<VideoRequest> runs(job, *run.request.guidance_scale > 1,
-                                embed_with(*pipeline, job.request.max_sequence_length, callbacks));
-  std::vector<Tensor> latents;
-  double saving = 0;
-  for (size_t i = 0; i < runs.size(); ++i) {
-    console.begin_run(i, runs.size());
-    const size_t begin = i * runs.outputs();
-    std::unique_ptr<VideoSaver> saver;
-    const auto start = [&](const VideoPlan& plan) {
-      SaveVideoOptions options = job.save;
-      options.num_frames = plan.num_frames;
-      saver = std::make_unique<VideoSaver>(paths_of_run(job, paths, begin, runs.outputs()),
-                                           metadata_of(plan, job.save, runs.settings(i)), options);
-    };
-    const auto complete = [&] {
-      std::vector<std::string> files = run.files;
-      if (saver) {
-        for (const std::string& file : saver->files()) files.push_back(file);
-      }
-      return files;
-    };
-    try {
-      run.result = film(*pipeline, runs.request(i), callbacks, start, saver);
-      console.finish();
-      if (cancelled) throw cancelled_run(complete());
-      const Stopwatch save;
-      if (saver) {
-        saver->finish();
-        run.files = complete();
-        saver.reset();
-      }
-      if (!job.save_latents.empty()) {
-        latents.push_back(run.result.latents);
-        if (i + 1 == runs.size()) {
-          save_tensor(job.save_latents, "latents", concatenate(latents));
-          run.latents = job.save_latents;
-        }
-      }
-      saving += save.seconds();
-    } catch (const Error& e) {
-      throw failed_run(e, runs.name(i), "video", complete());
-    }
-    for (size_t video = 0; video < run.result.blocked.size(); ++video) {
-      if (run.result.blocked[video]) run.blocked.push_back(begin + video);
-    }
-    add_seconds(run.result.seconds, run.seconds);
-  }
-  run.seconds.emplace_back("save", saving);
+  callbacks.progress = [&console](const std::string& stage, int done, int all) { console.progress(stage, done, all); };
+  VideoRun run = Filming(job, *pipeline, paths, callbacks).run(console);
   run.seconds.emplace_back("total", total.seconds());
 
   if (arguments.json) {

@@ -141,7 +141,8 @@ class Embed(ProgramTest):
         self.assertEqual(done.returncode, 1, done)
         self.assertRegex(done.stderr, r"(?m)^swan: .*new\.safetensors.*No space left on device")
         self.assertEqual(done.stdout, "left: old 21\n")
-        self.assertOneMessage(self.swan("embed", "a fox", "-o", "none/e.safetensors", expect=1), "'none' does not exist")
+        outcome = self.swan("embed", "a fox", "-o", "none/e.safetensors", expect=1)
+        self.assertOneMessage(outcome, "'none' does not exist")
 
 
 class ManyPictures(ProgramTest):

@@ -166,8 +166,12 @@ std::string model_kind(const std::string& /*path*/) { return fake_engine().kind;
 std::string default_image_model() { return "embedded"; }
 std::string default_video_model() { return "embedded video"; }
 
-RepeatableRequest request_from_parameters(const std::string& /*json*/) { return fake_engine().repeatable; }
-RepeatableVideoRequest video_request_from_parameters(const std::string& /*json*/) {
+RepeatableRequest request_from_parameters(const std::string& json) {
+  fake_engine().repeated = json;
+  return fake_engine().repeatable;
+}
+RepeatableVideoRequest video_request_from_parameters(const std::string& json) {
+  fake_engine().repeated = json;
   return fake_engine().repeatable_video;
 }
 

@@ -38,6 +38,7 @@ struct FakeEngine {
   std::optional<ErrorCode> metadata_error;                                  ///< that it fails with instead
   ImageMetadata video_metadata;                                             ///< that read_video_metadata gives
   std::optional<ErrorCode> video_metadata_error = ErrorCode::kUnsupported;  ///< that it fails with instead
+  std::string repeated;                                                     ///< last settings to make a request of
   RepeatableRequest repeatable;                                             ///< that request_from_parameters gives
   RepeatableVideoRequest repeatable_video;  ///< that video_request_from_parameters gives
   VideoDefaults video_defaults = {

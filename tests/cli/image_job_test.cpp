@@ -254,6 +254,18 @@ TEST_F(RepeatTest, OtherOptionsOverride) {
   EXPECT_EQ(job.only, 2U);
 }
 
+TEST_F(RepeatTest, WhatIsGivenAgainIsNoReasonToRefuse) {
+  fake_engine().metadata = {{"swan", R"({"prompt_embeds": "given", "initial_latents": "given", "index": 2})"}};
+  EXPECT_EQ(job_of({"--from", "old.png"}).only, 2U);
+  EXPECT_EQ(fake_engine().repeated, fake_engine().metadata["swan"]);
+  (void)job_of({"--from", "old.png", "--latents", "noise.safetensors"});
+  EXPECT_EQ(fake_engine().repeated, R"({"prompt_embeds":"given","index":2})");
+  fake_engine().repeatable.request.prompt.clear();  // as of a picture that was made from embeddings
+  EXPECT_EQ(job_of({"--from", "old.png", "new"}).files(), 4U);
+  EXPECT_EQ(fake_engine().repeated, R"({"initial_latents":"given","index":2})");
+  EXPECT_NE(usage_message({"--from", "old.png"}).find("the prompt is missing"), std::string::npos);
+}
+
 TEST_F(RepeatTest, AnotherPromptOrNumberWritesAll) {
   EXPECT_EQ(job_of({"--from", "old.png", "new"}).files(), 4U);
   EXPECT_EQ(job_of({"--from", "old.png", "-n", "2"}).files(), 2U);

@@ -80,5 +80,11 @@ TEST_F(Settings, TakeFurtherKeys) {
   EXPECT_EQ(with_settings("[1]", {{"fps", 1}}), "[1]");
 }
 
+TEST_F(Settings, LoseTheKeysThatOtherOptionsReplace) {
+  EXPECT_EQ(without_settings(R"({"a":1,"b":2,"c":3})", {"a", "c", "x"}), R"({"b":2})");
+  EXPECT_EQ(without_settings(R"({"a": 1})", {"x"}), R"({"a": 1})");
+  EXPECT_EQ(without_settings("no JSON", {"a"}), "no JSON");
+}
+
 }  // namespace
 }  // namespace swan::cli
