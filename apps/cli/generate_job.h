@@ -42,9 +42,12 @@ template <typename Request>
 void set_shared(const GenerateArguments& a, const std::optional<std::string>& count, Job<Request>& job) {
   check_report(a);
   if (a.output) job.output = *a.output;
-  if (a.save_latents) job.save_latents = *a.save_latents;
-  if (job.output == job.save_latents) {
-    throw UsageError(fmt::format("--output and --save-latents are the same file '{}'", job.output));
+  if (a.save_latents) {
+    if (a.save_latents->empty()) throw UsageError("--save-latents is empty; name a file, or leave it out");
+    if (job.output == *a.save_latents) {
+      throw UsageError(fmt::format("--output and --save-latents are the same file '{}'", job.output));
+    }
+    job.save_latents = *a.save_latents;
   }
   set_prompts(a, job);
   set_seeds(a.seed, count, a.from.has_value(), job);

@@ -96,12 +96,13 @@ Error cancelled_run(const std::vector<std::string>& files) {
 
 void add_seconds(const std::vector<std::pair<std::string, double>>& seconds,
                  std::vector<std::pair<std::string, double>>& sums) {
-  for (const auto& [stage, time] : seconds) {
-    const auto sum = std::find_if(sums.begin(), sums.end(), [&](const auto& entry) { return entry.first == stage; });
+  for (const auto& added : seconds) {
+    const auto sum =
+        std::find_if(sums.begin(), sums.end(), [&](const auto& entry) { return entry.first == added.first; });
     if (sum == sums.end()) {
-      sums.emplace_back(stage, time);
+      sums.push_back(added);
     } else {
-      sum->second += time;
+      sum->second += added.second;
     }
   }
 }

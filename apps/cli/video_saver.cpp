@@ -8,11 +8,9 @@
 
 namespace swan::cli {
 
-VideoSaver::VideoSaver(std::vector<std::string> paths, std::vector<ImageMetadata> metadata, SaveVideoOptions options)
-    : paths_(std::move(paths)),
-      metadata_(std::move(metadata)),
-      options_(std::move(options)),
-      thread_([this] { work(); }) {}
+VideoSaver::VideoSaver(std::vector<std::string> paths, std::vector<ImageMetadata> metadata,
+                       const SaveVideoOptions& options)
+    : paths_(std::move(paths)), metadata_(std::move(metadata)), options_(options), thread_([this] { work(); }) {}
 
 VideoSaver::~VideoSaver() {
   {

@@ -24,7 +24,7 @@ class VideoSaver {
   /// @param paths     of each video of the run; empty for one that is not to be written
   /// @param metadata  of each video of the run
   /// @param options   of all
-  VideoSaver(std::vector<std::string> paths, std::vector<ImageMetadata> metadata, SaveVideoOptions options);
+  VideoSaver(std::vector<std::string> paths, std::vector<ImageMetadata> metadata, const SaveVideoOptions& options);
   /// Gives up what is not finished.
   ~VideoSaver();
   VideoSaver(const VideoSaver&) = delete;

@@ -152,6 +152,8 @@ TEST_F(VideoJobTest, WrongUsageIsExplained) {
   says({"a", "-o", "x.mp4", "--save-latents", "x.mp4"}, "are the same file 'x.mp4'");
   says({"a", "--save-latents", "out.mp4"}, "are the same file 'out.mp4'");
   says({"a", "--embed-cache", ""}, "--embed-cache is empty");
+  says({"a", "--save-latents", ""}, "--save-latents is empty");
+  EXPECT_EQ(usage_message({"a", "-o", ""}), "") << "the library says what is wrong with it";
 }
 
 class RepeatVideoTest : public VideoJobTest {
