@@ -8,7 +8,7 @@ install(TARGETS swan EXPORT swan_targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY include/swan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY models/swan-emoji-256 DESTINATION ${CMAKE_INSTALL_DATADIR}/swan/models)
+install(DIRECTORY models/swan-emoji-256 models/swan-emoji-video DESTINATION ${CMAKE_INSTALL_DATADIR}/swan/models)
 install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The library's own dependencies are linked privately: a consumer needs its headers, this file and nothing else.

@@ -99,7 +99,7 @@ Tensor SafetensorsFile::tensor(const std::string& name) const {
          name, path_);
   const char* address = mapping_->data() + data_offset_ + entry.begin;
   if (reinterpret_cast<uintptr_t>(address) % size_of(entry.dtype) == 0)
-    return Tensor::view_of(address, entry.shape, entry.dtype, mapping_);
+    return Tensor::view_of(address, entry.shape, entry.dtype, mapping_, true);
   Tensor copy = Tensor::empty(entry.shape, entry.dtype);
   if (copy.nbytes() > 0) std::memcpy(copy.raw_mut(), address, copy.nbytes());
   return copy;

@@ -2,6 +2,8 @@
 #include "pipelines/embed_store.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -88,6 +90,46 @@ TEST(EmbedStore, LeavesOutTheLeastRecentlyUsed) {
   EXPECT_TRUE(EmbedStore(options, fingerprint).find(ids(0), 1));
   EXPECT_FALSE(EmbedStore(options, fingerprint).find(ids(1), 1));
   EXPECT_TRUE(EmbedStore(options, fingerprint).find(ids(3), 1));
+}
+
+// Several processes write, read and evict in one folder: whatever one finds is whole and what its key says.
+TEST(EmbedStore, IsSharedByProcesses) {
+  const support::TempDir dir;
+  const EmbedCacheOptions options = {.directory = dir.file("cache"), .max_bytes = 40000};  // a dozen entries
+  constexpr int kProcesses = 4, kRounds = 60, kKeys = 24;
+  const auto work = [&](int process) {
+    int found = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      const int key = (round * 7 + process * 3) % kKeys;
+      const std::vector<int32_t> ids = {key, 1};
+      EmbedStore store(options, fingerprint);  // a new one each time: nothing is in memory
+      if (const auto kept = store.find(ids, 1)) {
+        if (!support::identical(*kept, Tensor::full({100, 8}, static_cast<float>(key)))) return 2;
+        ++found;
+      } else {
+        store.put(ids, Tensor::full({100, 8}, static_cast<float>(key)));
+      }
+    }
+    return found > 0 ? 0 : 1;
+  };
+  std::vector<pid_t> children;
+  for (int i = 0; i < kProcesses; ++i) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) _exit(work(i));
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  }
+  uint64_t total = 0;
+  for (const auto& entry : fs::directory_iterator(options.directory)) {
+    EXPECT_EQ(entry.path().extension(), ".safetensors") << entry.path();  // nothing temporary is left
+    total += entry.file_size();
+  }
+  EXPECT_LE(total, options.max_bytes + kProcesses * 4000);  // each may have written once after the last look
 }
 
 TEST(EmbedStore, GoesOnWithoutAFolderItCanWrite) {

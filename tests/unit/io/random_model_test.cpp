@@ -139,7 +139,10 @@ TEST(RandomModel, ScalesKeepActivationsNearOne) {
 TEST(RandomModel, PublishedManifestsAreRead) {
   for (const Preset& preset : presets()) {
     const Manifest manifest = read_manifest(kManifests + std::string(preset.transformer) + ".json.gz");
-    EXPECT_EQ(manifest.class_name, "SanaTransformer2DModel");
+    EXPECT_EQ(manifest.class_name,
+              preset.pipeline == "WanPipeline" ? "WanTransformer3DModel" : "SanaTransformer2DModel");
+    EXPECT_GT(read_manifest(kManifests + std::string(preset.family->vae) + ".json.gz").tensors.size(), 100U);
+    EXPECT_GT(read_manifest(kManifests + std::string(preset.family->text_encoder) + ".json.gz").tensors.size(), 100U);
     EXPECT_GT(manifest.tensors.size(), 300U);
   }
   const WriteOptions f16{.dtype = DType::kF16};

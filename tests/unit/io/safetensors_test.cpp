@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/allocator.h"
+#include "core/memory.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
 #include "swan/pipeline.h"
@@ -207,6 +209,30 @@ TEST(TensorFile, LoadsWhatItSaved) {
   expect_same(load_tensor(path, "latents"), latents);
   expect_error(ErrorCode::kMissingTensor, {"'noise'", "'latents'", path}, [&] { (void)load_tensor(path, "noise"); });
   expect_error(ErrorCode::kNotFound, {"/no"}, [&] { (void)load_tensor(dir.file("no"), "latents"); });
+}
+
+// What a streamed text encoder rests on: weights that were used need not stay in memory.
+TEST(Safetensors, GivesThePagesOfATensorBack) {
+  const support::TempDir dir;
+  const std::string path = dir.file("large.safetensors");
+  constexpr int64_t kFloats = int64_t{16} << 20;  // 64 MiB
+  {
+    Tensor large = Tensor::full({kFloats}, 0.5F);
+    large.data_mut<float>()[kFloats - 1] = 7;
+    write_safetensors(path, {{"x", large}});
+  }
+  CachingAllocator::cpu().trim();
+  const Tensor x = SafetensorsFile::open(path)->tensor("x");
+  const auto sum = [&] {
+    double total = 0;
+    for (int64_t i = 0; i < kFloats; ++i) total += x.data<float>()[i];
+    return total;
+  };
+  const double before = sum();
+  const size_t used = resident_bytes();
+  x.drop_pages();
+  EXPECT_LT(resident_bytes() + (size_t{48} << 20), used);
+  EXPECT_EQ(sum(), before);  // read from the file again
 }
 
 }  // namespace
