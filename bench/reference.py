@@ -65,11 +65,10 @@ def image(model, output, prompt, steps):
     picture.save(output)
 
 
-def steps(model, runs, count):
+def report_steps(pipeline, runs, call):
     """Seconds between consecutive steps of warm runs."""
     import torch
 
-    pipeline = load_pipeline(model)
     seconds = []
     for run in range(runs + 1):
         marks = []
@@ -78,14 +77,15 @@ def steps(model, runs, count):
             marks.append(time.perf_counter())
             return tensors
 
-        pipeline(
-            **arguments("three strawberries on a blue background", count),
-            generator=torch.Generator().manual_seed(1),
-            callback_on_step_end=mark,
-        )
+        pipeline(**call, generator=torch.Generator().manual_seed(1), callback_on_step_end=mark)
         if run > 0:
             seconds += [b - a for a, b in zip(marks, marks[1:])]
     report("denoising step", seconds)
+
+
+def steps(model, runs, count):
+    """Warm denoising steps of the image model."""
+    report_steps(load_pipeline(model), runs, arguments("three strawberries on a blue background", count))
 
 
 def forward(model, runs, size):
@@ -152,27 +152,8 @@ def video(model, output, count):
 
 
 def video_steps(model, runs, count):
-    """Seconds between consecutive steps of warm runs."""
-    import torch
-
-    pipeline = load_video_pipeline(model)
-    seconds = []
-    for run in range(runs + 1):
-        marks = []
-
-        def mark(_pipeline, _step, _timestep, tensors, marks=marks):
-            marks.append(time.perf_counter())
-            return tensors
-
-        pipeline(
-            **video_arguments(model, count),
-            generator=torch.Generator().manual_seed(1),
-            callback_on_step_end=mark,
-            output_type="latent",
-        )
-        if run > 0:
-            seconds += [b - a for a, b in zip(marks, marks[1:])]
-    report("denoising step", seconds)
+    """Warm denoising steps of the video model."""
+    report_steps(load_video_pipeline(model), runs, {**video_arguments(model, count), "output_type": "latent"})
 
 
 def wan_forward(model, runs):

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/examples.h"
+#include "cli/sampling_options.h"
 #include "swan/pipeline.h"
 
 namespace swan::cli {
@@ -15,12 +16,6 @@ ValueHint file() { return {.kind = Kind::kFile, .choices = {}}; }
 ValueHint file_or(const char* word) { return {.kind = Kind::kFile, .choices = {word}}; }
 ValueHint folder() { return {.kind = Kind::kFolder, .choices = {}}; }
 ValueHint choice(std::vector<std::string> choices) { return {.kind = Kind::kChoice, .choices = std::move(choices)}; }
-
-std::vector<std::string> scheduler_choices() {
-  std::vector<std::string> names;
-  for (const auto& [name, description] : scheduler_names()) names.push_back(name);
-  return names;
-}
 
 std::string scheduler_help() {
   std::string text = "Instead of the model's own:";

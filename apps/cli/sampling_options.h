@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "cli/arguments.h"
 #include "swan/pipeline.h"
 #include "swan/video_pipeline.h"
@@ -10,6 +13,9 @@ namespace swan::cli {
 /// @throws UsageError for a value that cannot be meant; Error for a file that cannot be used
 void set_sampling(const SamplingArguments& arguments, ImageRequest& request);
 void set_sampling(const SamplingArguments& arguments, VideoRequest& request);
+
+/// The names that --scheduler takes.
+[[nodiscard]] std::vector<std::string> scheduler_choices();
 
 /// --max-sequence-length
 [[nodiscard]] int parse_max_sequence_length(const std::string& text);

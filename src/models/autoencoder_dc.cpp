@@ -222,16 +222,11 @@ AutoencoderDC::~AutoencoderDC() = default;
 Tensor AutoencoderDC::decode(const Tensor& z, Context& ctx) const {
   SWAN_ASSERT(decoder_ != nullptr);
   check_rank("AutoencoderDC", "latents", z, 4);
-  const int64_t ratio = config_.spatial_compression_ratio();
   if (tiling_) {
-    const Tiling& t = *tiling_;
-    const TileAxis rows = {t.tile_sample_min_height / ratio, t.tile_sample_stride_height / ratio,
-                           t.tile_sample_min_height, t.tile_sample_stride_height};
-    const TileAxis columns = {t.tile_sample_min_width / ratio, t.tile_sample_stride_width / ratio,
-                              t.tile_sample_min_width, t.tile_sample_stride_width};
-    if (z.dim(2) > rows.in_min || z.dim(3) > columns.in_min)
+    const TileAxes axes = decoding_axes(*tiling_, config_.spatial_compression_ratio());
+    if (axes.needed_for(z))
       return tiled(
-          z, rows, columns, [&](const Tensor& tile) { return decoder_->forward(tile, ctx); }, ctx);
+          z, axes, [&](const Tensor& tile) { return decoder_->forward(tile, ctx); }, ctx);
   }
   return decoder_->forward(z, ctx);
 }
@@ -244,14 +239,10 @@ Tensor AutoencoderDC::encode(const Tensor& x, Context& ctx) const {
     fail(ErrorCode::kShapeMismatch, "AutoencoderDC: a picture of {} x {} pixels is not a multiple of {}.", x.dim(3),
          x.dim(2), ratio);
   if (tiling_) {
-    const Tiling& t = *tiling_;
-    const TileAxis rows = {t.tile_sample_min_height, t.tile_sample_stride_height, t.tile_sample_min_height / ratio,
-                           t.tile_sample_stride_height / ratio};
-    const TileAxis columns = {t.tile_sample_min_width, t.tile_sample_stride_width, t.tile_sample_min_width / ratio,
-                              t.tile_sample_stride_width / ratio};
-    if (x.dim(2) > rows.in_min || x.dim(3) > columns.in_min)
+    const TileAxes axes = encoding_axes(*tiling_, ratio);
+    if (axes.needed_for(x))
       return tiled(
-          x, rows, columns, [&](const Tensor& tile) { return encoder_->forward(tile, ctx); }, ctx);
+          x, axes, [&](const Tensor& tile) { return encoder_->forward(tile, ctx); }, ctx);
   }
   return encoder_->forward(x, ctx);
 }

@@ -229,7 +229,7 @@ AutoencoderKLWan::~AutoencoderKLWan() = default;
 
 namespace {
 
-// [1, C, T, H, W] to T frames [1, H, W, C], and back.
+// [1, C, T, H, W] to T frames [1, H, W, C]: what clip_of puts together.
 std::vector<WanFrame> frames_of(const Tensor& clip, Context& ctx) {
   const int64_t channels = clip.dim(1), count = clip.dim(2), height = clip.dim(3), width = clip.dim(4);
   std::vector<WanFrame> frames;
@@ -243,22 +243,6 @@ std::vector<WanFrame> frames_of(const Tensor& clip, Context& ctx) {
   return frames;
 }
 
-// Puts [1, C, H, W] at frame t of [1, C, T, H, W].
-void put_frame(const Tensor& planes, Tensor& clip, int64_t t) {
-  const int64_t channels = clip.dim(1), plane = clip.dim(3) * clip.dim(4);
-  for (int64_t c = 0; c < channels; ++c)
-    std::memcpy(clip.data_mut<float>() + (c * clip.dim(2) + t) * plane, planes.data<float>() + c * plane,
-                static_cast<size_t>(plane) * sizeof(float));
-}
-
-Tensor clip_of(const std::vector<WanFrame>& frames, Context& ctx) {
-  Tensor clip = Tensor::empty(
-      {1, frames[0].dim(3), static_cast<int64_t>(frames.size()), frames[0].dim(1), frames[0].dim(2)}, DType::kF32);
-  for (size_t t = 0; t < frames.size(); ++t)
-    put_frame(ops::nhwc_to_nchw(frames[t], ctx), clip, static_cast<int64_t>(t));
-  return clip;
-}
-
 void clamp_to_range(Tensor& x) {
   auto* p = x.data_mut<float>();
   parallel_ranges(x.numel(), int64_t{1} << 16, [&](int64_t begin, int64_t end) {
@@ -266,8 +250,6 @@ void clamp_to_range(Tensor& x) {
     for (int64_t i = begin; i < end; ++i) p[i] = p[i] < -1 ? -1.0F : (p[i] > 1 ? 1.0F : p[i]);
   });
 }
-
-Tensor rows_of(const Tensor& x, int64_t b) { return x.slice(b, b + 1); }
 
 }  // namespace
 
@@ -287,7 +269,6 @@ void AutoencoderKLWan::decode_clip(const Tensor& z, const std::function<void(con
 void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Tensor&)>& frame, Context& ctx) const {
   SWAN_ASSERT(decoder_ != nullptr);
   check_rank("AutoencoderKLWan", "latents", z, 5);
-  const int64_t ratio = config_.spatial_compression_ratio();
   if (z.dim(0) != 1 || z.dim(1) != config_.z_dim || z.dim(2) < 1)
     fail(ErrorCode::kShapeMismatch, "AutoencoderKLWan: latents {} are not one clip of {} channels.", z.shape(),
          config_.z_dim);
@@ -295,17 +276,13 @@ void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Te
     clamp_to_range(made);
     frame(made);
   };
-  if (!tiling_ ||
-      (z.dim(3) <= tiling_->tile_sample_min_height / ratio && z.dim(4) <= tiling_->tile_sample_min_width / ratio)) {
+  const std::optional<TileAxes> axes =
+      tiling_ ? std::optional(decoding_axes(*tiling_, config_.spatial_compression_ratio())) : std::nullopt;
+  if (!axes || !axes->needed_for(z)) {
     decode_clip(z, clamped, ctx);
     return;
   }
   // Frames are channels to the tiling: each tile is decoded in time, then all its frames are blended at once.
-  const Tiling& t = *tiling_;
-  const TileAxis rows = {t.tile_sample_min_height / ratio, t.tile_sample_stride_height / ratio,
-                         t.tile_sample_min_height, t.tile_sample_stride_height};
-  const TileAxis columns = {t.tile_sample_min_width / ratio, t.tile_sample_stride_width / ratio,
-                            t.tile_sample_min_width, t.tile_sample_stride_width};
   const int64_t latent_frames = z.dim(2), channels = config_.out_channels;
   const auto decode_tile = [&](const Tensor& tile) {
     std::vector<Tensor> frames;  // [1, 3, H, W] each
@@ -315,8 +292,8 @@ void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Te
     const int64_t height = frames[0].dim(2), width = frames[0].dim(3);
     return ops::concat_rows(frames, ctx).reshape({1, static_cast<int64_t>(frames.size()) * channels, height, width});
   };
-  const Tensor all = tiled(z.reshape({1, config_.z_dim * latent_frames, z.dim(3), z.dim(4)}), rows, columns,
-                           decode_tile, ctx);  // [1, F 3, H, W]
+  const Tensor all = tiled(z.reshape({1, config_.z_dim * latent_frames, z.dim(3), z.dim(4)}), *axes, decode_tile,
+                           ctx);  // [1, F 3, H, W]
   const Tensor frames = all.reshape({all.dim(1) / channels, channels, all.dim(2), all.dim(3)});
   for (int64_t f = 0; f < frames.dim(0); ++f) clamped(frames.slice(f, f + 1).clone());
 }
@@ -329,7 +306,7 @@ Tensor AutoencoderKLWan::decode(const Tensor& z, Context& ctx) const {
     Tensor clip;
     int64_t t = 0;
     decode(
-        rows_of(z, b),
+        z.slice(b, b + 1),
         [&](const Tensor& frame) {
           if (!clip.defined()) clip = Tensor::empty({1, frame.dim(1), frames, frame.dim(2), frame.dim(3)}, DType::kF32);
           put_frame(frame, clip, t++);
@@ -368,24 +345,20 @@ Tensor AutoencoderKLWan::encode(const Tensor& x, Context& ctx) const {
         ErrorCode::kShapeMismatch,
         "AutoencoderKLWan: a clip {} is not [batch, {}, 1 + {} n frames, height, width] with sizes in multiples of {}.",
         x.shape(), config_.in_channels, step, ratio);
+  const std::optional<TileAxes> axes = tiling_ ? std::optional(encoding_axes(*tiling_, ratio)) : std::nullopt;
   std::vector<Tensor> clips;
   for (int64_t b = 0; b < x.dim(0); ++b) {
-    const Tensor clip = rows_of(x, b);
-    if (!tiling_ || (x.dim(3) <= tiling_->tile_sample_min_height && x.dim(4) <= tiling_->tile_sample_min_width)) {
+    const Tensor clip = x.slice(b, b + 1);
+    if (!axes || !axes->needed_for(x)) {
       clips.push_back(encode_clip(clip, ctx));
       continue;
     }
-    const Tiling& t = *tiling_;
-    const TileAxis rows = {t.tile_sample_min_height, t.tile_sample_stride_height, t.tile_sample_min_height / ratio,
-                           t.tile_sample_stride_height / ratio};
-    const TileAxis columns = {t.tile_sample_min_width, t.tile_sample_stride_width, t.tile_sample_min_width / ratio,
-                              t.tile_sample_stride_width / ratio};
     const auto encode_tile = [&](const Tensor& tile) {
       const Tensor made = encode_clip(tile.reshape({1, config_.in_channels, x.dim(2), tile.dim(2), tile.dim(3)}), ctx);
       return made.reshape({1, made.dim(1) * made.dim(2), made.dim(3), made.dim(4)});
     };
     const Tensor all =
-        tiled(clip.reshape({1, config_.in_channels * x.dim(2), x.dim(3), x.dim(4)}), rows, columns, encode_tile, ctx);
+        tiled(clip.reshape({1, config_.in_channels * x.dim(2), x.dim(3), x.dim(4)}), *axes, encode_tile, ctx);
     clips.push_back(all.reshape({1, 2 * config_.z_dim, -1, all.dim(2), all.dim(3)}));
   }
   return ops::concat_rows(clips, ctx);

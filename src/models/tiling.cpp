@@ -66,8 +66,21 @@ void blend_h(const Tensor& a, Tensor& b, int64_t extent) {
 
 }  // namespace
 
-Tensor tiled(const Tensor& x, const TileAxis& rows, const TileAxis& columns,
-             const std::function<Tensor(const Tensor&)>& fn, Context& ctx) {
+TileAxes decoding_axes(const Tiling& t, int64_t ratio) {
+  return {.rows = {t.tile_sample_min_height / ratio, t.tile_sample_stride_height / ratio, t.tile_sample_min_height,
+                   t.tile_sample_stride_height},
+          .columns = {t.tile_sample_min_width / ratio, t.tile_sample_stride_width / ratio, t.tile_sample_min_width,
+                      t.tile_sample_stride_width}};
+}
+
+TileAxes encoding_axes(const Tiling& t, int64_t ratio) {
+  const auto inverse = [](const TileAxis& a) { return TileAxis{a.out_min, a.out_stride, a.in_min, a.in_stride}; };
+  const TileAxes axes = decoding_axes(t, ratio);
+  return {.rows = inverse(axes.rows), .columns = inverse(axes.columns)};
+}
+
+Tensor tiled(const Tensor& x, const TileAxes& axes, const std::function<Tensor(const Tensor&)>& fn, Context& ctx) {
+  const auto& [rows, columns] = axes;
   const int64_t height = x.dim(2), width = x.dim(3);
   if (rows.in_stride < 1 || columns.in_stride < 1 || rows.in_min < rows.in_stride || columns.in_min < columns.in_stride)
     fail(ErrorCode::kInvalidArgument,

@@ -20,12 +20,22 @@ struct TileAxis {
   int64_t out_min, out_stride;  ///< the same for the output
 };
 
+/// Rows and columns of a walk.
+struct TileAxes {
+  TileAxis rows, columns;
+  /// Whether x [.., H, W] is larger than a tile.
+  [[nodiscard]] bool needed_for(const Tensor& x) const { return x.dim(-2) > rows.in_min || x.dim(-1) > columns.in_min; }
+};
+/// From latents, `ratio` pixels a side each, to pixels, and back.
+[[nodiscard]] TileAxes decoding_axes(const Tiling& tiling, int64_t ratio);
+[[nodiscard]] TileAxes encoding_axes(const Tiling& tiling, int64_t ratio);
+
 /// Computes fn on overlapping tiles of x and blends the results linearly, first with the tile above, then with the one
 /// to the left, both already blended; keeps two rows of tiles at a time.
 /// @param x   [B, C, H, W] f32;  @param fn  a tile [B, C, h, w] to [B, C', h', w']
 /// @return    [B, C', H', W'] f32
 /// Ref: diffusers autoencoder_dc.py, tiled_decode and tiled_encode
-[[nodiscard]] Tensor tiled(const Tensor& x, const TileAxis& rows, const TileAxis& columns,
-                           const std::function<Tensor(const Tensor&)>& fn, Context& ctx);
+[[nodiscard]] Tensor tiled(const Tensor& x, const TileAxes& axes, const std::function<Tensor(const Tensor&)>& fn,
+                           Context& ctx);
 
 }  // namespace swan::models

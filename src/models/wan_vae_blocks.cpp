@@ -13,17 +13,23 @@
 
 namespace swan::models {
 
+void put_frame(const Tensor& planes, Tensor& clip, int64_t t) {
+  const int64_t channels = clip.dim(1), plane = clip.dim(3) * clip.dim(4);
+  for (int64_t c = 0; c < channels; ++c)
+    std::memcpy(clip.data_mut<float>() + (c * clip.dim(2) + t) * plane, planes.data<float>() + c * plane,
+                static_cast<size_t>(plane) * sizeof(float));
+}
+
+Tensor clip_of(const std::vector<WanFrame>& frames, Context& ctx) {
+  Tensor clip = Tensor::empty(
+      {1, frames[0].dim(3), static_cast<int64_t>(frames.size()), frames[0].dim(1), frames[0].dim(2)}, DType::kF32);
+  for (size_t t = 0; t < frames.size(); ++t)
+    put_frame(ops::nhwc_to_nchw(frames[t], ctx), clip, static_cast<int64_t>(t));
+  return clip;
+}
+
 void WanModule::tap_clip(Context& ctx, const std::vector<WanFrame>& frames, const std::string& name) const {
-  if (!ctx.recording() || frames.empty()) return;
-  const int64_t count = static_cast<int64_t>(frames.size());
-  const Tensor planes = ops::nhwc_to_nchw(ops::concat_rows(frames, ctx), ctx);  // [T, C, H, W]
-  const int64_t channels = planes.dim(1), height = planes.dim(2), width = planes.dim(3), plane = height * width;
-  Tensor clip = Tensor::empty({1, channels, count, height, width}, DType::kF32);
-  for (int64_t t = 0; t < count; ++t)
-    for (int64_t c = 0; c < channels; ++c)
-      std::memcpy(clip.data_mut<float>() + (c * count + t) * plane, planes.data<float>() + (t * channels + c) * plane,
-                  static_cast<size_t>(plane) * sizeof(float));
-  (void)tap(ctx, clip, name);
+  if (ctx.recording() && !frames.empty()) (void)tap(ctx, clip_of(frames, ctx), name);
 }
 
 namespace {

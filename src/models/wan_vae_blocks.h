@@ -13,6 +13,11 @@ namespace swan::models {
 /// One frame within the autoencoder, [1, H, W, C] f32.
 using WanFrame = Tensor;
 
+/// Puts planes [1, C, H, W] at frame t of clip [1, C, T, H, W].
+void put_frame(const Tensor& planes, Tensor& clip, int64_t t);
+/// Frames [1, H, W, C] as a clip, [1, C, T, H, W].
+[[nodiscard]] Tensor clip_of(const std::vector<WanFrame>& frames, Context& ctx);
+
 /// What the causal convolutions of one clip remember: for each of them the frames that came last, newest at the back.
 /// The reference's feature cache.
 class WanFeatureCache {

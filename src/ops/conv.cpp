@@ -33,12 +33,12 @@ Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Conte
 }
 
 Tensor conv3d(std::span<const Tensor> frames, const ConvWeight& w, Activation activation, Context& ctx) {
-  const auto first = std::find_if(frames.begin(), frames.end(), [](const Tensor& f) { return f.defined(); });
-  if (first == frames.end()) fail(ErrorCode::kInvalidArgument, "conv3d: no frame was given.");
+  const Tensor first = first_frame(frames);
+  if (!first.defined()) fail(ErrorCode::kInvalidArgument, "conv3d: no frame was given.");
   for (const Tensor& frame : frames)
     if (frame.defined()) check_conv("conv3d", frame, w, 5);
   for (const Tensor& frame : frames)
-    if (frame.defined()) check_same_shape("conv3d", "a frame", frame.shape(), first->shape());
+    if (frame.defined()) check_same_shape("conv3d", "a frame", frame.shape(), first.shape());
   if (static_cast<int64_t>(frames.size()) != w.frames())
     fail(ErrorCode::kShapeMismatch, "conv3d: {} frames for a kernel {} of {}.", frames.size(), w.weight.shape(),
          w.frames());

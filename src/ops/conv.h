@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
@@ -53,6 +54,12 @@ struct ConvWeight {
 /// @throws Error kShapeMismatch, kInvalidArgument
 /// Ref: torch.nn.Conv3d (whose tensors are [B, C, F, H, W])
 [[nodiscard]] Tensor conv3d(std::span<const Tensor> frames, const ConvWeight& w, Activation activation, Context& ctx);
+
+/// The first of a convolution's frames that is there; an undefined tensor when none is.
+[[nodiscard]] inline Tensor first_frame(std::span<const Tensor> frames) {
+  const auto it = std::find_if(frames.begin(), frames.end(), [](const Tensor& f) { return f.defined(); });
+  return it == frames.end() ? Tensor() : *it;
+}
 
 /// The middle of a GLU-MBConv: d = depthwise conv(x) + b (stride 1, same size), then y = d[:C] * silu(d[C:]).
 /// @param x  [B, H, W, 2C] f32;  @param w  [2C, 1, k, k] with groups 2C, k odd and padding k / 2

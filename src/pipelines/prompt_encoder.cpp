@@ -6,9 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/log.h"
 #include "io/config.h"
-#include "pipelines/load_options.h"
 #include "pipelines/stages.h"
 #include "tokenizers/prompt_cleaning.h"
 
@@ -26,19 +24,12 @@ PromptEncoder::PromptEncoder(const io::Repository& repository, std::string varia
 PromptEncoder::~PromptEncoder() = default;
 
 const models::Gemma2Model& PromptEncoder::model() {
-  if (!model_) {
-    const auto weights = repository_.open_weights("text_encoder", variant_);
-    model_ = std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, storage_));
-    weights->finish();
-    model_bytes_ = weights->bytes();
-    log(LogLevel::kDebug, "text_encoder: {}", weights->description());
-  }
-  return *model_;
+  return model_.open(repository_, "text_encoder", variant_, [&](const auto& weights) {
+    return std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, storage_));
+  });
 }
 
-void PromptEncoder::release() {
-  if (model_bytes_ > kResidentBytes) model_.reset();
-}
+void PromptEncoder::release() { model_.release(); }
 
 namespace {
 std::string join_lines(const std::vector<std::string>& lines) {

@@ -7,6 +7,7 @@
 #include "io/repository.h"
 #include "models/gemma2.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/resident_network.h"
 #include "tokenizers/tokenizer.h"
 
 namespace swan::pipelines {
@@ -39,8 +40,7 @@ class PromptEncoder {
   std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
   models::Gemma2Config config_;
   EmbedStore& store_;
-  std::unique_ptr<models::Gemma2Model> model_;
-  size_t model_bytes_ = 0;
+  ResidentNetwork<models::Gemma2Model> model_;
 };
 
 }  // namespace swan::pipelines

@@ -15,11 +15,13 @@
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 #include "pipelines/complex_instruction.h"
+#include "pipelines/guidance.h"
 #include "pipelines/image_processor.h"
 #include "pipelines/load_options.h"
 #include "pipelines/noise.h"
 #include "pipelines/parameters.h"
 #include "pipelines/prompt_embeddings.h"
+#include "pipelines/request_checks.h"
 #include "pipelines/stages.h"
 
 namespace swan::pipelines {
@@ -106,39 +108,24 @@ int64_t SanaPipeline::default_size() const {
 // 1. Check inputs
 SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
   Plan plan(r);
-  constexpr int64_t kMostPixels = 16384;
   const auto wrong = [](const std::string& message) { fail(ErrorCode::kInvalidArgument, "{}", message); };
-  if (r.prompt.empty() == !r.prompt_embeds.defined())
-    wrong(r.prompt.empty() ? "no prompt was given." : "both prompts and prompt_embeds were given: give one of them.");
-  plan.prompts = r.prompt_embeds.defined() ? r.prompt_embeds.embeds.dim(0) : static_cast<int64_t>(r.prompt.size());
-  if (r.negative_prompt.size() != 1 && static_cast<int64_t>(r.negative_prompt.size()) != plan.prompts)
-    wrong(fmt::format("{} negative prompts for {} prompts: give one for all, or one for each.",
-                      r.negative_prompt.size(), plan.prompts));
-  if (r.num_images_per_prompt < 1 || r.num_images_per_prompt > 1024)
-    wrong(fmt::format("num_images_per_prompt is {}: 1 to 1024 are possible.", r.num_images_per_prompt));
-  if (r.num_inference_steps < 1 || r.num_inference_steps > 1000)
-    wrong(fmt::format("num_inference_steps is {}: 1 to 1000 are possible.", r.num_inference_steps));
-  if (!std::isfinite(r.guidance_scale)) wrong("guidance_scale must be a finite number.");
-  if (r.max_sequence_length < 2 || r.max_sequence_length > 8192)
-    wrong(fmt::format("max_sequence_length is {}: 2 to 8192 are possible.", r.max_sequence_length));
+  plan.prompts = check_prompts(r);
   plan.batch = plan.prompts * r.num_images_per_prompt;
-  if (r.seed.size() != 1 && static_cast<int64_t>(r.seed.size()) != plan.batch)
-    wrong(fmt::format("{} seeds for {} pictures: give one for all, or one for each.", r.seed.size(), plan.batch));
+  check_counts("num_images_per_prompt", r.num_images_per_prompt, "pictures", plan.batch, r.seed.size());
+  check_sampling(r.num_inference_steps, r.guidance_scale);
+  check_sequence_length(r.max_sequence_length);
 
   const int64_t ratio = vae_config_.spatial_compression_ratio();
   const int64_t unit = ratio * transformer_config_.patch_size;
   plan.size = {r.height.value_or(default_size()), r.width.value_or(default_size())};
-  if (plan.size.height < 1 || plan.size.width < 1 || plan.size.height > kMostPixels || plan.size.width > kMostPixels)
-    wrong(fmt::format("a picture of {} x {} pixels: sides of 1 to {} are possible.", plan.size.width, plan.size.height,
-                      kMostPixels));
+  check_size("a picture", plan.size);
   const std::optional<Size> bin =
       r.use_resolution_binning ? classify_height_width_bin(transformer_config_.sample_size, plan.size) : std::nullopt;
   plan.render = bin.value_or(plan.size);
-  if (plan.render.height % unit != 0 || plan.render.width % unit != 0) {
-    const auto nearest = [&](int64_t n) { return std::max(unit, (n + unit / 2) / unit * unit); };
+  if (plan.render.height % unit != 0 || plan.render.width % unit != 0)
     wrong(fmt::format("width and height must be multiples of {} for this model, but are {} x {}; {} x {} is nearest.",
-                      unit, plan.size.width, plan.size.height, nearest(plan.size.width), nearest(plan.size.height)));
-  }
+                      unit, plan.size.width, plan.size.height, nearest_multiple(plan.size.width, unit),
+                      nearest_multiple(plan.size.height, unit)));
   if (r.latents.defined()) {
     const Shape expected = {plan.batch, transformer_config_.in_channels, plan.render.height / ratio,
                             plan.render.width / ratio};
@@ -146,16 +133,9 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
       wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
                         r.latents.shape(), plan.batch, plan.render.width, plan.render.height, expected));
   }
-  if (r.vae_tiling) {
-    const VaeTiling& t = *r.vae_tiling;
-    if (t.tile_sample_stride_height < ratio || t.tile_sample_stride_width < ratio ||
-        t.tile_sample_min_height < t.tile_sample_stride_height || t.tile_sample_min_width < t.tile_sample_stride_width)
-      wrong(fmt::format("vae_tiling: strides must be at least {} pixels and no larger than the tiles.", ratio));
-  }
+  check_tiling(r.vae_tiling, ratio);
 
-  plan.negative_prompt = r.negative_prompt;
-  if (plan.negative_prompt.size() == 1)
-    plan.negative_prompt.resize(static_cast<size_t>(plan.prompts), r.negative_prompt[0]);
+  plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
   plan.instruction = instruction_of(r);
   plan.scheduler =
       schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
@@ -215,22 +195,16 @@ std::vector<std::string> SanaPipeline::instruction_of(const ImageRequest& r) con
 }
 
 void SanaPipeline::load_transformer() {
-  if (transformer_) return;
-  const auto weights = repository_.open_weights("transformer", options_.variant);
-  transformer_ = std::make_unique<models::SanaTransformer2DModel>(transformer_config_, nn::Scope(weights, storage_));
-  weights->finish();
-  transformer_bytes_ = weights->bytes();
-  log(LogLevel::kDebug, "transformer: {}", weights->description());
+  transformer_.open(repository_, "transformer", options_.variant, [&](const auto& weights) {
+    return std::make_unique<models::SanaTransformer2DModel>(transformer_config_, nn::Scope(weights, storage_));
+  });
 }
 
 void SanaPipeline::load_vae() {
-  if (vae_) return;
-  const auto weights = repository_.open_weights("vae", options_.variant);
-  vae_ =
-      std::make_unique<models::AutoencoderDC>(vae_config_, weights, storage_, models::AutoencoderDC::Halves::kDecoder);
-  weights->finish();
-  vae_bytes_ = weights->bytes();
-  log(LogLevel::kDebug, "vae: {}", weights->description());
+  vae_.open(repository_, "vae", options_.variant, [&](const auto& weights) {
+    return std::make_unique<models::AutoencoderDC>(vae_config_, weights, storage_,
+                                                   models::AutoencoderDC::Halves::kDecoder);
+  });
 }
 
 // 3. to 5. Timesteps, latents, and the loop
@@ -259,10 +233,7 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& text, Sta
 
     if (plan.guided()) {
       const Tensor uncond = noise_pred.slice(0, plan.batch), cond = noise_pred.slice(plan.batch, rows);
-      const std::array difference = {cond, uncond};
-      const Tensor direction = ops::linear_combination(std::array{1.0F, -1.0F}, difference, ctx);
-      const std::array guided = {uncond, direction};
-      noise_pred = ops::linear_combination(std::array{1.0F, static_cast<float>(r.guidance_scale)}, guided, ctx);
+      noise_pred = guide(uncond, cond, r.guidance_scale, ctx);
     }
     // A model that also learns the variance predicts twice the channels; the first half is the noise.
     if (transformer_config_.out_channels == 2 * channels) {
@@ -330,14 +301,14 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
   load_transformer();
   ImageResult result;
   result.latents = denoise(plan, text, stages, ctx);
-  if (transformer_bytes_ > kResidentBytes) transformer_.reset();
+  transformer_.release();
   CachingAllocator::cpu().trim();
 
   if (request.decode) {
     stages.begin("decode", static_cast<int>(plan.batch));
     load_vae();
     result.images = decode(plan, result.latents, stages, ctx);
-    if (vae_bytes_ > kResidentBytes) vae_.reset();
+    vae_.release();
     CachingAllocator::cpu().trim();
   }
   stages.end();

@@ -6,6 +6,7 @@
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/embed_store.h"
 #include "pipelines/prompt_encoder.h"
+#include "pipelines/resident_network.h"
 #include "schedulers/scheduler.h"
 #include "swan/pipeline.h"
 
@@ -43,9 +44,8 @@ class SanaPipeline : public ImagePipeline {
   models::AutoencoderDCConfig vae_config_;
   EmbedStore store_;
   std::unique_ptr<PromptEncoder> encoder_;
-  std::unique_ptr<models::SanaTransformer2DModel> transformer_;
-  std::unique_ptr<models::AutoencoderDC> vae_;
-  size_t transformer_bytes_ = 0, vae_bytes_ = 0;  ///< of their weights' files
+  ResidentNetwork<models::SanaTransformer2DModel> transformer_;
+  ResidentNetwork<models::AutoencoderDC> vae_;
 };
 
 }  // namespace swan::pipelines

@@ -4,9 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "core/log.h"
 #include "io/config.h"
-#include "pipelines/load_options.h"
 #include "pipelines/stages.h"
 #include "tokenizers/prompt_cleaning.h"
 
@@ -24,21 +22,14 @@ UMT5PromptEncoder::UMT5PromptEncoder(const io::Repository& repository, std::stri
 UMT5PromptEncoder::~UMT5PromptEncoder() = default;
 
 const models::UMT5EncoderModel& UMT5PromptEncoder::model() {
-  if (!model_) {
-    const auto weights = repository_.open_weights("text_encoder", variant_);
+  return model_.open(repository_, "text_encoder", variant_, [&](const auto& weights) {
     // transformers 4 stores the embedding under the encoder's name too.
     weights->ignore("encoder.embed_tokens.");
-    model_ = std::make_unique<models::UMT5EncoderModel>(config_, nn::Scope(weights, storage_));
-    weights->finish();
-    model_bytes_ = weights->bytes();
-    log(LogLevel::kDebug, "text_encoder: {}", weights->description());
-  }
-  return *model_;
+    return std::make_unique<models::UMT5EncoderModel>(config_, nn::Scope(weights, storage_));
+  });
 }
 
-void UMT5PromptEncoder::release() {
-  if (model_bytes_ > kResidentBytes) model_.reset();
-}
+void UMT5PromptEncoder::release() { model_.release(); }
 
 PromptEmbeddings UMT5PromptEncoder::encode(const std::vector<std::string>& prompts, int64_t max_sequence_length,
                                            Context& ctx) {

@@ -7,6 +7,7 @@
 #include "io/repository.h"
 #include "models/umt5.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/resident_network.h"
 #include "tokenizers/tokenizer.h"
 
 namespace swan::pipelines {
@@ -38,8 +39,7 @@ class UMT5PromptEncoder {
   std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
   models::UMT5Config config_;
   EmbedStore& store_;
-  std::unique_ptr<models::UMT5EncoderModel> model_;
-  size_t model_bytes_ = 0;
+  ResidentNetwork<models::UMT5EncoderModel> model_;
 };
 
 }  // namespace swan::pipelines

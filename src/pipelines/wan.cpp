@@ -15,11 +15,13 @@
 #include "io/config.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
+#include "pipelines/guidance.h"
 #include "pipelines/image_processor.h"
 #include "pipelines/load_options.h"
 #include "pipelines/noise.h"
 #include "pipelines/parameters.h"
 #include "pipelines/prompt_embeddings.h"
+#include "pipelines/request_checks.h"
 #include "pipelines/stages.h"
 
 namespace swan::pipelines {
@@ -82,41 +84,27 @@ WanPipeline::~WanPipeline() = default;
 // 1. Check inputs
 WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
   Plan plan(r);
-  constexpr int64_t kMostPixels = 16384, kMostFrames = 16384;
+  constexpr int64_t kMostFrames = 16384;
   const auto wrong = [](const std::string& message) { fail(ErrorCode::kInvalidArgument, "{}", message); };
-  if (r.prompt.empty() == !r.prompt_embeds.defined())
-    wrong(r.prompt.empty() ? "no prompt was given." : "both prompts and prompt_embeds were given: give one of them.");
-  plan.prompts = r.prompt_embeds.defined() ? r.prompt_embeds.embeds.dim(0) : static_cast<int64_t>(r.prompt.size());
-  if (r.negative_prompt.size() != 1 && static_cast<int64_t>(r.negative_prompt.size()) != plan.prompts)
-    wrong(fmt::format("{} negative prompts for {} prompts: give one for all, or one for each.",
-                      r.negative_prompt.size(), plan.prompts));
-  if (r.num_videos_per_prompt < 1 || r.num_videos_per_prompt > 1024)
-    wrong(fmt::format("num_videos_per_prompt is {}: 1 to 1024 are possible.", r.num_videos_per_prompt));
-  plan.steps = r.num_inference_steps.value_or(defaults_.num_inference_steps);
-  if (plan.steps < 1 || plan.steps > 1000)
-    wrong(fmt::format("num_inference_steps is {}: 1 to 1000 are possible.", plan.steps));
-  plan.guidance_scale = r.guidance_scale.value_or(defaults_.guidance_scale);
-  if (!std::isfinite(plan.guidance_scale)) wrong("guidance_scale must be a finite number.");
-  if (r.max_sequence_length < 2 || r.max_sequence_length > 8192)
-    wrong(fmt::format("max_sequence_length is {}: 2 to 8192 are possible.", r.max_sequence_length));
+  plan.prompts = check_prompts(r);
   plan.batch = plan.prompts * r.num_videos_per_prompt;
-  if (r.seed.size() != 1 && static_cast<int64_t>(r.seed.size()) != plan.batch)
-    wrong(fmt::format("{} seeds for {} videos: give one for all, or one for each.", r.seed.size(), plan.batch));
+  check_counts("num_videos_per_prompt", r.num_videos_per_prompt, "videos", plan.batch, r.seed.size());
+  plan.steps = r.num_inference_steps.value_or(defaults_.num_inference_steps);
+  plan.guidance_scale = r.guidance_scale.value_or(defaults_.guidance_scale);
+  check_sampling(plan.steps, plan.guidance_scale);
+  check_sequence_length(r.max_sequence_length);
 
   const int64_t ratio = vae_config_.spatial_compression_ratio(), step = vae_config_.temporal_compression_ratio();
   const ops::Patch patch = transformer_config_.patch_size;
   plan.size = {r.height.value_or(defaults_.height), r.width.value_or(defaults_.width)};
-  if (plan.size.height < 1 || plan.size.width < 1 || plan.size.height > kMostPixels || plan.size.width > kMostPixels)
-    wrong(fmt::format("a video of {} x {} pixels: sides of 1 to {} are possible.", plan.size.width, plan.size.height,
-                      kMostPixels));
-  const auto nearest = [](int64_t n, int64_t unit) { return std::max(unit, (n + unit / 2) / unit * unit); };
+  check_size("a video", plan.size);
   const int64_t unit_h = ratio * patch.height, unit_w = ratio * patch.width;
   if (plan.size.height % unit_h != 0 || plan.size.width % unit_w != 0)
     wrong(
         fmt::format("width and height must be multiples of {} and {} for this model, but are {} x {}; {} x {} is "
                     "nearest.",
-                    unit_w, unit_h, plan.size.width, plan.size.height, nearest(plan.size.width, unit_w),
-                    nearest(plan.size.height, unit_h)));
+                    unit_w, unit_h, plan.size.width, plan.size.height, nearest_multiple(plan.size.width, unit_w),
+                    nearest_multiple(plan.size.height, unit_h)));
   plan.num_frames = r.num_frames.value_or(defaults_.num_frames);
   if (plan.num_frames < 1 || plan.num_frames > kMostFrames)
     wrong(fmt::format("num_frames is {}: 1 to {} are possible.", plan.num_frames, kMostFrames));
@@ -135,15 +123,8 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
   if (r.latents.defined() && r.latents.shape() != plan.latents)
     wrong(fmt::format("the initial latents have shape {}, but {} videos of {} x {} pixels and {} frames need {}.",
                       r.latents.shape(), plan.batch, plan.size.width, plan.size.height, plan.num_frames, plan.latents));
-  if (r.vae_tiling) {
-    const VaeTiling& t = *r.vae_tiling;
-    if (t.tile_sample_stride_height < ratio || t.tile_sample_stride_width < ratio ||
-        t.tile_sample_min_height < t.tile_sample_stride_height || t.tile_sample_min_width < t.tile_sample_stride_width)
-      wrong(fmt::format("vae_tiling: strides must be at least {} pixels and no larger than the tiles.", ratio));
-  }
-  plan.negative_prompt = r.negative_prompt;
-  if (plan.negative_prompt.size() == 1)
-    plan.negative_prompt.resize(static_cast<size_t>(plan.prompts), r.negative_prompt[0]);
+  check_tiling(r.vae_tiling, ratio);
+  plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
   plan.scheduler =
       schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
   plan.scheduler->set_timesteps(plan.steps);
@@ -184,8 +165,7 @@ WanPipeline::Text WanPipeline::encode_prompt(const Plan& plan, Context& ctx) {
 PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int max_sequence_length,
                                     const Callbacks& callbacks) {
   if (prompts.empty()) fail(ErrorCode::kInvalidArgument, "no prompt was given.");
-  if (max_sequence_length < 2 || max_sequence_length > 8192)
-    fail(ErrorCode::kInvalidArgument, "max_sequence_length is {}: 2 to 8192 are possible.", max_sequence_length);
+  check_sequence_length(max_sequence_length);
   Context ctx(backends::cpu_kernels(), callbacks.cancel);
   PromptEmbeddings out = encoder().encode(prompts, max_sequence_length, ctx);
   encoder_->release();
@@ -193,22 +173,16 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
 }
 
 void WanPipeline::load_transformer() {
-  if (transformer_) return;
-  const auto weights = repository_.open_weights("transformer", options_.variant);
-  transformer_ = std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, storage_));
-  weights->finish();
-  transformer_bytes_ = weights->bytes();
-  log(LogLevel::kDebug, "transformer: {}", weights->description());
+  transformer_.open(repository_, "transformer", options_.variant, [&](const auto& weights) {
+    return std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, storage_));
+  });
 }
 
 void WanPipeline::load_vae() {
-  if (vae_) return;
-  const auto weights = repository_.open_weights("vae", options_.variant);
-  vae_ = std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, storage_,
-                                                    models::AutoencoderKLWan::Halves::kDecoder);
-  weights->finish();
-  vae_bytes_ = weights->bytes();
-  log(LogLevel::kDebug, "vae: {}", weights->description());
+  vae_.open(repository_, "vae", options_.variant, [&](const auto& weights) {
+    return std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, storage_,
+                                                      models::AutoencoderKLWan::Halves::kDecoder);
+  });
 }
 
 namespace {
@@ -259,10 +233,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
     check_finite(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, plan.steps), ctx);
     if (plan.guided()) {
       const Tensor cond = noise_pred.slice(0, plan.batch), uncond = noise_pred.slice(plan.batch, samples);
-      const std::array difference = {cond, uncond};
-      const Tensor direction = ops::linear_combination(std::array{1.0F, -1.0F}, difference, ctx);
-      const std::array guided = {uncond, direction};
-      noise_pred = ops::linear_combination(std::array{1.0F, static_cast<float>(plan.guidance_scale)}, guided, ctx);
+      noise_pred = guide(uncond, cond, plan.guidance_scale, ctx);
     }
     const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(plan.latents, ctx) : Tensor();
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
@@ -333,7 +304,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
   load_transformer();
   VideoResult result;
   result.latents = denoise(plan, text, stages, ctx);
-  if (transformer_bytes_ > kResidentBytes) transformer_.reset();
+  transformer_.release();
   CachingAllocator::cpu().trim();
 
   const RunFacts facts = {.model = model_name_,
@@ -363,7 +334,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
                        .num_frames = plan.num_frames,
                        .parameters = result.parameters});
     decode(plan, result.latents, callbacks, result, stages, ctx);
-    if (vae_bytes_ > kResidentBytes) vae_.reset();
+    vae_.release();
     CachingAllocator::cpu().trim();
   }
   stages.end();

@@ -5,6 +5,7 @@
 #include "models/wan_transformer.h"
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/resident_network.h"
 #include "pipelines/umt5_prompt_encoder.h"
 #include "schedulers/scheduler.h"
 #include "swan/video_pipeline.h"
@@ -48,9 +49,8 @@ class WanPipeline : public VideoPipeline {
   VideoDefaults defaults_;
   EmbedStore store_;
   std::unique_ptr<UMT5PromptEncoder> encoder_;
-  std::unique_ptr<models::WanTransformer3DModel> transformer_;
-  std::unique_ptr<models::AutoencoderKLWan> vae_;
-  size_t transformer_bytes_ = 0, vae_bytes_ = 0;  ///< of their weights' files
+  ResidentNetwork<models::WanTransformer3DModel> transformer_;
+  ResidentNetwork<models::AutoencoderKLWan> vae_;
 };
 
 }  // namespace swan::pipelines

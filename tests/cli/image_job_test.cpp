@@ -10,6 +10,7 @@
 #include "cli/values.h"
 #include "fake_engine.h"
 #include "swan/error.h"
+#include "usage_message.h"
 
 namespace swan::cli {
 namespace {
@@ -23,14 +24,8 @@ ImageJob job_of(std::vector<std::string> arguments) {
   return make_image_job(parsed.image);
 }
 
-std::string usage_message(std::vector<std::string> arguments) {
-  try {
-    (void)job_of(std::move(arguments));
-  } catch (const UsageError& e) {
-    EXPECT_EQ(e.command(), "image");
-    return e.what();
-  }
-  return "";
+std::string usage_message(const std::vector<std::string>& arguments) {
+  return usage_message_of("image", [&] { (void)job_of(arguments); });
 }
 
 class ImageJobTest : public ::testing::Test {

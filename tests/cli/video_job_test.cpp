@@ -5,6 +5,7 @@
 #include "cli/command_line.h"
 #include "cli/values.h"
 #include "fake_engine.h"
+#include "usage_message.h"
 
 namespace swan::cli {
 namespace {
@@ -17,14 +18,8 @@ VideoJob job_of(std::vector<std::string> arguments) {
   return make_video_job(parsed.video);
 }
 
-std::string usage_message(std::vector<std::string> arguments) {
-  try {
-    (void)job_of(std::move(arguments));
-  } catch (const UsageError& e) {
-    EXPECT_EQ(e.command(), "video");
-    return e.what();
-  }
-  return "";
+std::string usage_message(const std::vector<std::string>& arguments) {
+  return usage_message_of("video", [&] { (void)job_of(arguments); });
 }
 
 class VideoJobTest : public ::testing::Test {

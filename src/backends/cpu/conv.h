@@ -1,16 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <span>
 
 #include "ops/conv.h"
 
 namespace swan::backends {
-
-/// The first frame that is there.
-[[nodiscard]] inline const Tensor& any_frame(std::span<const Tensor> frames) {
-  return *std::find_if(frames.begin(), frames.end(), [](const Tensor& f) { return f.defined(); });
-}
 
 /// Two ways to a convolution; `conv` of entries.h picks one by the weights alone.
 

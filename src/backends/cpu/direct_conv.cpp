@@ -129,7 +129,7 @@ std::shared_ptr<PackedConv> prepack(const ops::ConvWeight& w, const Band& band) 
 
 Tensor direct_conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation) {
   select_isa();
-  const Tensor& like = any_frame(frames);
+  const Tensor like = ops::first_frame(frames);
   const int64_t batch = like.dim(0), channels = like.dim(3), out_channels = w.out_channels();
   const int64_t out_height = w.out_extent(like.dim(1)), out_width = w.out_extent(like.dim(2));
   const int64_t zoom = w.upsample ? 2 : 1, height = like.dim(1) * zoom, width = like.dim(2) * zoom;

@@ -61,7 +61,7 @@ bool winograd_suits(const ops::ConvWeight& w) {
 }
 
 Tensor winograd_conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation) {
-  const Tensor& x = any_frame(frames);
+  const Tensor x = ops::first_frame(frames);
   const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
   const int64_t out_height = w.out_extent(height), out_width = w.out_extent(width), out_channels = w.out_channels();
   Tensor out = Tensor::empty({batch, out_height, out_width, out_channels}, DType::kF32);

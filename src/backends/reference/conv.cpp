@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "core/parallel.h"
 #include "reference/functions.h"
 
@@ -49,7 +47,7 @@ class Conv {
 }  // namespace
 
 Tensor conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activation activation) {
-  const Tensor& x = *std::find_if(frames.begin(), frames.end(), [](const Tensor& f) { return f.defined(); });
+  const Tensor x = ops::first_frame(frames);
   const int64_t height = w.out_extent(x.dim(1)), width = w.out_extent(x.dim(2)), channels = w.out_channels();
   const Conv convolution(frames, w);
   Tensor y = Tensor::empty({x.dim(0), height, width, channels}, DType::kF32);

@@ -31,7 +31,7 @@ TEST(Tiled, PutsAPictureBackTogether) {
   for (const auto& [height, width] : {std::pair<int64_t, int64_t>{1, 1}, {4, 4}, {5, 9}, {13, 3}, {12, 12}}) {
     Tensor x = Tensor::empty({2, 3, height, width}, DType::kF32);
     for (int64_t i = 0; i < x.numel(); ++i) x.data_mut<float>()[i] = static_cast<float>(i % 37);
-    const Tensor y = tiled(x, kAxis, kAxis, doubled, ctx), expected = doubled(x);
+    const Tensor y = tiled(x, {kAxis, kAxis}, doubled, ctx), expected = doubled(x);
     ASSERT_EQ(y.shape(), expected.shape());
     for (int64_t i = 0; i < y.numel(); ++i) ASSERT_NEAR(y.data<float>()[i], expected.data<float>()[i], 1e-5) << i;
   }
@@ -47,7 +47,7 @@ TEST(Tiled, ShowsNoSeamInAFlatField) {
   const auto flat = [&](const Tensor& x) {
     return Tensor::full({1, 1, x.dim(2), x.dim(3)}, tile++ % 2 == 0 ? 0.5F : 0.6F);
   };
-  const Tensor y = tiled(Tensor::zeros({1, 1, 80, 80}, DType::kF32), axis, axis, flat, ctx);
+  const Tensor y = tiled(Tensor::zeros({1, 1, 80, 80}, DType::kF32), {axis, axis}, flat, ctx);
   ASSERT_GT(tile, 4);
   float largest = 0;
   for (int64_t r = 0; r < 80; ++r)
@@ -88,9 +88,9 @@ TEST(Tiled, DecodesAFlatFieldWithoutSeams) {
 TEST(Tiled, RefusesStridesThatLeaveGaps) {
   Context ctx(backends::cpu_kernels());
   const TileAxis gaps = {.in_min = 4, .in_stride = 5, .out_min = 4, .out_stride = 5};
-  EXPECT_THROW((void)tiled(Tensor::zeros({1, 1, 8, 8}, DType::kF32), gaps, kAxis, doubled, ctx), Error);
+  EXPECT_THROW((void)tiled(Tensor::zeros({1, 1, 8, 8}, DType::kF32), {gaps, kAxis}, doubled, ctx), Error);
   const TileAxis still = {.in_min = 4, .in_stride = 0, .out_min = 4, .out_stride = 0};
-  EXPECT_THROW((void)tiled(Tensor::zeros({1, 1, 8, 8}, DType::kF32), still, kAxis, doubled, ctx), Error);
+  EXPECT_THROW((void)tiled(Tensor::zeros({1, 1, 8, 8}, DType::kF32), {still, kAxis}, doubled, ctx), Error);
 }
 
 }  // namespace

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/log.h"
+#include "io/repository.h"
+#include "pipelines/load_options.h"
+
+namespace swan::pipelines {
+
+/// A component's network, opened when it is first needed. It stays between runs if its weights are small, and leaves
+/// memory with release() if they are large.
+template <typename Network>
+class ResidentNetwork {
+ public:
+  /// @param make  called with the component's weights when the network is not there; claims what it needs of them
+  /// @throws Error as Repository::open_weights and Weights::finish; the network is then not there
+  template <typename Make>
+  Network& open(const io::Repository& repository, const std::string& component, const std::string& variant,
+                const Make& make) {
+    if (!network_) {
+      const auto weights = repository.open_weights(component, variant);
+      std::unique_ptr<Network> network = make(weights);
+      weights->finish();
+      log(LogLevel::kDebug, "{}: {}", component, weights->description());
+      bytes_ = weights->bytes();
+      network_ = std::move(network);
+    }
+    return *network_;
+  }
+  /// Gives the network's memory back, if it is large.
+  void release() {
+    if (bytes_ > kResidentBytes) network_.reset();
+  }
+
+  Network* operator->() const noexcept { return network_.get(); }
+
+ private:
+  std::unique_ptr<Network> network_;
+  size_t bytes_ = 0;  // of the weights' files
+};
+
+}  // namespace swan::pipelines
