@@ -130,7 +130,8 @@ class SanaTimeEmbed : public nn::Module {
     TimestepEmbedding(int64_t dim, const nn::Scope& s)
         : Module(s), linear_1_(s / "linear_1", kSinusoids, dim), linear_2_(s / "linear_2", dim, dim) {}
     [[nodiscard]] Tensor forward(const Tensor& t, Context& ctx) const {
-      const Tensor x = linear_1_.forward(ops::timestep_embedding(t, kSinusoids), ctx, ops::Activation::kSilu);
+      const Tensor x =
+          linear_1_.forward(ctx.to_compute(ops::timestep_embedding(t, kSinusoids, ctx)), ctx, ops::Activation::kSilu);
       return tap(ctx, linear_2_.forward(x, ctx));
     }
 

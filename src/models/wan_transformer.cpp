@@ -142,7 +142,7 @@ class WanConditionEmbedder : public nn::Module {
     Tensor timestep_proj;  // [B, 6 C]
   };
   [[nodiscard]] Time time(const Tensor& timestep, Context& ctx) const {
-    const Tensor proj = tap(ctx, ops::timestep_embedding(timestep, freq_dim_), "timesteps_proj");
+    const Tensor proj = tap(ctx, ops::timestep_embedding(timestep, freq_dim_, ctx), "timesteps_proj");
     const Tensor hidden = time_linear_1_.forward(proj, ctx, ops::Activation::kSilu);
     const Tensor temb = tap(ctx, time_linear_2_.forward(hidden, ctx), "time_embedder");
     const Tensor activated = ops::activate(temb, ops::Activation::kSilu, ctx);

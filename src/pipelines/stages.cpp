@@ -57,7 +57,7 @@ void Stages::report() const {
 }
 
 void check_finite(const Tensor& x, const std::string& where, Context& ctx) {
-  const int64_t bad = ops::count_nonfinite(x, ctx);
+  const int32_t bad = ops::count_nonfinite(x, ctx).cpu().data<int32_t>()[0];
   if (bad == 0) return;
   fail(ErrorCode::kNumerical,
        "{} of {} values are NaN or infinite after {}, so there is no picture. The weights are damaged, or overflow in "

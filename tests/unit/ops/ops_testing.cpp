@@ -11,6 +11,7 @@
 #include <random>
 
 #include "cpu/kernels.h"
+#include "ops/elementwise.h"
 #include "reference/kernels.h"
 
 namespace swan::ops::testing {
@@ -109,6 +110,8 @@ Tensor misaligned(const Tensor& x) {
              "first difference at element {} of {}: found {:.9g}, expected {:.9g}", at, found.shape(),
              found.to(DType::kF32).data<float>()[at], expected.to(DType::kF32).data<float>()[at]);
 }
+
+int32_t nonfinite_in(const Tensor& x, Context& ctx) { return count_nonfinite(x, ctx).cpu().data<int32_t>()[0]; }
 
 void expect_error(const std::function<void()>& fn, ErrorCode code, const std::vector<std::string>& texts) {
   try {

@@ -61,6 +61,9 @@ class OracleTest : public ::testing::TestWithParam<std::tuple<Backend, Case>> {
   Context oracle;
 };
 
+/// The count of count_nonfinite.
+[[nodiscard]] int32_t nonfinite_in(const Tensor& x, Context& ctx);
+
 [[nodiscard]] const KernelTable& oracle_kernels();
 
 template <typename Case>
