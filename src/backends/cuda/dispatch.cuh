@@ -3,8 +3,9 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include "core/error.h"
-#include "swan/tensor.h"
+#include <type_traits>
+
+#include "cuda/runtime.h"
 
 namespace swan::backends::cuda {
 
@@ -19,7 +20,7 @@ decltype(auto) dispatch_floating(DType dtype, const Fn& fn) {
     case DType::kBF16:
       return fn.template operator()<__nv_bfloat16>();
     default:
-      fail(ErrorCode::kInvalidArgument, "a CUDA operation was given {} values.", dtype);
+      fail_dtype(dtype);
   }
 }
 

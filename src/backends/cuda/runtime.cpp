@@ -34,6 +34,8 @@ void check(cudaError_t status, const char* call, std::source_location where) {
 
 void check_launch(const char* kernel, std::source_location where) { check(cudaGetLastError(), kernel, where); }
 
+void fail_dtype(DType dtype) { fail(ErrorCode::kInvalidArgument, "CUDA: an operation was given {} values.", dtype); }
+
 // Uploads go through two pinned buffers in turn: the host fills one while the other is on its way.
 struct CudaDevice::Staging {
   static constexpr size_t kBytes = size_t{32} << 20;

@@ -72,6 +72,8 @@ class CudaDevice final : public Device {
   return t.defined() ? t.on(&current(), dtype) : t;
 }
 [[nodiscard]] inline cudaStream_t stream() { return current().stream(); }
+/// @throws Error kInvalidArgument: no operation computes with that dtype
+[[noreturn]] void fail_dtype(DType dtype);
 /// To be called after every kernel launch. @throws Error kInternal when it was refused
 void check_launch(const char* kernel, std::source_location where = std::source_location::current());
 
