@@ -35,6 +35,17 @@ class Context {
   /// @throws Error kCancelled once the caller has asked to stop
   void check_cancelled() const;
 
+  /// What depends on shapes alone, such as a table of positions: made once and kept as a constant under its key.
+  template <typename Make>
+  [[nodiscard]] Tensor constant(const std::string& key, const Make& make) {
+    Tensor& kept = constants_[key];
+    if (!kept.defined()) kept = make().constant();
+    return kept;
+  }
+
+  /// The same for another dtype; constants are made anew.
+  [[nodiscard]] Context with_dtype(DType dtype) const { return {*kernels_, device_, dtype, cancel_}; }
+
   /// Taps record activations by module path, as a PyTorch forward hook would see them: "transformer_blocks.0.attn1",
   /// and "path#1", "path#2" for further calls of the same module.
   void record_taps(bool on) { recording_ = on; }
@@ -47,6 +58,7 @@ class Context {
   Device* device_ = nullptr;
   DType dtype_ = DType::kF32;
   const std::atomic<bool>* cancel_;
+  std::map<std::string, Tensor> constants_;
   bool recording_ = false;
   std::map<std::string, Tensor> taps_;
 };

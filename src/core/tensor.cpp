@@ -156,6 +156,7 @@ Tensor Tensor::constant() const {
 }
 
 Tensor Tensor::on(Device* device, DType dtype) const {
+  if (!defined()) return *this;
   if (device == device_) return to(dtype);
   if (device == nullptr) {
     const Tensor source = size_of(dtype) < size_of(dtype_) ? to(dtype) : *this;

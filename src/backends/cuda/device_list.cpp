@@ -35,8 +35,9 @@ Device& cuda_device(int ordinal) {
   const int count = cuda_device_count(&reason);
   if (count == 0) fail(ErrorCode::kUnsupported, "{}", reason);
   if (ordinal < 0 || ordinal >= count)
-    fail(ErrorCode::kInvalidArgument, "CUDA: there is no GPU {}; this machine has {}, numbered from 0.", ordinal,
-         count);
+    fail(ErrorCode::kInvalidArgument,
+         "CUDA: there is no GPU {}; this machine has {}, numbered from 0. Name one of them, or use --device cpu.",
+         ordinal, count);
   const std::scoped_lock lock(mutex);
   auto*& device = opened[static_cast<size_t>(ordinal)];
   if (device == nullptr) device = new cuda::CudaDevice(ordinal);

@@ -20,7 +20,9 @@ void check(cudaError_t status, const char* call, std::source_location where) {
   switch (status) {
     case cudaErrorInsufficientDriver:
       fail(ErrorCode::kUnsupported,
-           "CUDA: the NVIDIA driver is older than CUDA {}.{} needs; update it (580 or later), or use --device cpu.",
+           "CUDA: there is no NVIDIA driver, or it is older than CUDA {}.{} needs: install 580 or later, or use "
+           "--device "
+           "cpu.",
            CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
     case cudaErrorNoDevice:
       fail(ErrorCode::kUnsupported, "CUDA: there is no NVIDIA GPU that can be used; use --device cpu.");
