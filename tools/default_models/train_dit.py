@@ -60,14 +60,16 @@ def options():
 def pools(a, fam, dev):
     """The latents that the steps draw from: {"image"}, or {"still", "video"}."""
     cuda, out = dev == "cuda", {}
+    scenes = {kind: scene_pool(a.data, fam, a.scenes or SCENES[kind], f"dit-{kind}-{a.span[0]}", a.procs,
+                               kinds=STILL_KINDS if kind == "still" else None)  # forks: before the device is touched
+              for kind in (("still", "video") if fam == "video" else ("image",))}
+    log("scenes", {kind: len(s["motion"]) for kind, s in scenes.items()})
     comp, vae = Compositor(a.data, dev), frozen_encoder(fam, a.ae, dev)
-    for kind in (("still", "video") if fam == "video" else ("image",)):
-        scenes = scene_pool(a.data, fam, a.scenes or SCENES[kind], f"dit-{kind}-{a.span[0]}", a.procs,
-                            kinds=STILL_KINDS if kind == "still" else None)
+    for kind, s in scenes.items():
         frames = {"image": 0, "still": 1, "video": models.FRAMES}[kind]
-        out[kind] = LatentPool(fam, frames, scenes, comp, vae, CAP[kind] if cuda else 64, CHUNK[kind] if cuda else 4, dev)
+        out[kind] = LatentPool(fam, frames, s, comp, vae, CAP[kind] if cuda else 64, CHUNK[kind] if cuda else 4, dev)
         out[kind].fill(FIRST[kind] if cuda else 8)
-        log(kind, "scenes", len(scenes["motion"]), "latents", out[kind].filled)
+        log(kind, "latents", out[kind].filled)
     return out
 
 
