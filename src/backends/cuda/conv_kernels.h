@@ -17,6 +17,10 @@ struct ConvCall {
   int64_t trailing_padding = 0;  ///< further zeros below and to the right
   int64_t groups = 1;
   ops::Activation activation = ops::Activation::kNone;
+  /// Not negative: the quarter of y whose rows are 2 r + phase / 2 and whose columns are 2 c + phase % 2, of a 3x3
+  /// convolution of the doubled picture, by pack_phase_weights. Its kernel is 2x2; padding and stride are not looked
+  /// at.
+  int phase = -1;
 };
 
 // The following write y, [B, H', W', O] in x's dtype, whose extents say how far the padding goes.
@@ -33,6 +37,9 @@ void grouped_pointwise_conv(const ConvCall& call, Tensor& y);
 /// Weights [O, C, frames, kernel, kernel] (or without frames) as [out, kernel, kernel, in]: of the kernel's frames
 /// those whose bit is set in `frames`, one after another along the channels, then zeros; rows beyond O are zeros.
 [[nodiscard]] Tensor pack_weights(const Tensor& weight, uint32_t frames, int64_t out, int64_t in, DType dtype);
+/// Weights [O, C, 3, 3] as [O, 2, 2, C] for one phase of a doubled picture: what falls on one pixel of the picture is
+/// summed, in f32.
+[[nodiscard]] Tensor pack_phase_weights(const Tensor& weight, int phase, DType dtype);
 /// Weights [C, 1, kernel, kernel] as [kernel, kernel, C] f32.
 [[nodiscard]] Tensor pack_depthwise_weights(const Tensor& weight);
 /// Tensors [..., C] side by side along their channels, then zeros: [..., channels].

@@ -31,6 +31,25 @@ __global__ void __launch_bounds__(kThreads)
   to[i] = from_float<To>(value);
 }
 
+// In a doubled picture a 3x3 kernel stands over 2x2 pixels: its rows 0 and 1, 2 for outputs in even rows (odd: 0), and
+// rows 0, 1 and 2 for those in odd rows (odd: 1); the columns alike.
+__device__ __forceinline__ int first_tap(int tap, int odd) { return tap == 0 ? 0 : 1 + odd; }
+__device__ __forceinline__ int end_tap(int tap, int odd) { return tap == 0 ? 1 + odd : 3; }
+
+template <typename From, typename To>
+__global__ void __launch_bounds__(kThreads)
+    pack_phase_kernel(const From* __restrict__ from, To* __restrict__ to, int64_t channels, int phase, int64_t count) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (index >= count) return;
+  const int64_t channel = index % channels, out = index / (4 * channels);
+  const int tap = static_cast<int>(index / channels % 4), row = tap / 2, column = tap % 2;
+  const From* filter = from + (out * channels + channel) * 9;
+  float sum = 0;
+  for (int i = first_tap(row, phase / 2); i < end_tap(row, phase / 2); ++i)
+    for (int j = first_tap(column, phase % 2); j < end_tap(column, phase % 2); ++j) sum += to_float(filter[3 * i + j]);
+  to[index] = from_float<To>(sum);
+}
+
 template <typename From>
 __global__ void __launch_bounds__(kThreads)
     pack_depthwise_kernel(const From* __restrict__ from, float* __restrict__ to, int64_t channels, int64_t taps) {
@@ -105,6 +124,19 @@ Tensor pack_weights(const Tensor& weight, uint32_t frames, int64_t out, int64_t 
     dispatch_floating(dtype, [&]<typename To>() {
       launch("pack_weights", pack_weights_kernel<From, To>, ceil_div(to.numel(), kThreads), kThreads,
              values<From>(from), static_cast<To*>(to.raw_mut()), layout, to.numel());
+    });
+  });
+  return to;
+}
+
+Tensor pack_phase_weights(const Tensor& weight, int phase, DType dtype) {
+  const Tensor from = readable(weight);
+  const int64_t channels = weight.dim(1);
+  Tensor to = empty({weight.dim(0), 2, 2, channels}, dtype);
+  dispatch_floating(from.dtype(), [&]<typename From>() {
+    dispatch_floating(dtype, [&]<typename To>() {
+      launch("pack_phase_weights", pack_phase_kernel<From, To>, ceil_div(to.numel(), kThreads), kThreads,
+             values<From>(from), static_cast<To*>(to.raw_mut()), channels, phase, to.numel());
     });
   });
   return to;

@@ -114,15 +114,25 @@ Attributes channels_last(const char* name, int64_t uid, const Dims& dims) {
 
 std::shared_ptr<fe::graph::Graph> conv_graph(const ConvCall& call, const Tensor& y, bool fused) {
   auto graph = new_graph(y.dtype());
-  const int64_t batch = y.dim(0), out = y.dim(3), before = call.padding, after = call.padding + call.trailing_padding;
-  const Dims y_dims = {batch, out, y.dim(1), y.dim(2)};
+  const int64_t batch = y.dim(0), out = y.dim(3), after = call.padding + call.trailing_padding;
+  Dims y_dims = {batch, out, y.dim(1), y.dim(2)}, pads_before = {call.padding, call.padding},
+       pads_after = {after, after};
+  Dims y_strides = channels_last("y", kY, y_dims).get_stride();
+  if (call.phase >= 0) {
+    const int64_t below = call.phase / 2, right = call.phase % 2;
+    y_dims = {batch, out, y.dim(1) / 2, y.dim(2) / 2};
+    y_strides[2] *= 2;
+    y_strides[3] *= 2;
+    pads_before = {1 - below, 1 - right};
+    pads_after = {below, right};
+  }
   const auto x = graph->tensor(channels_last("x", kX, {batch, call.x.dim(3), call.x.dim(1), call.x.dim(2)}));
   const auto weight =
       graph->tensor(channels_last("weight", kWeight, {out, call.weight.dim(3), call.kernel, call.kernel}));
   auto value = graph->conv_fprop(x, weight,
                                  fe::graph::Conv_fprop_attributes()
-                                     .set_pre_padding({before, before})
-                                     .set_post_padding({after, after})
+                                     .set_pre_padding(pads_before)
+                                     .set_post_padding(pads_after)
                                      .set_stride({call.stride, call.stride})
                                      .set_dilation({1, 1}));
   if (fused) {
@@ -147,13 +157,12 @@ std::shared_ptr<fe::graph::Graph> conv_graph(const ConvCall& call, const Tensor&
         break;
     }
   }
-  const Attributes named = channels_last("y", kY, y_dims);
   value->set_output(true)
       .set_name("y")
       .set_uid(kY)
       .set_data_type(data_type(y.dtype()))
-      .set_dim(named.get_dim())
-      .set_stride(named.get_stride());
+      .set_dim(y_dims)
+      .set_stride(y_strides);
   return graph;
 }
 
@@ -166,7 +175,8 @@ ConvPlan plan_conv(const ConvCall& call, const Tensor& y, cudnnHandle_t handle) 
     plan.fused = true;
     return plan;
   }
-  if (!build(plan, conv_graph(call, y, false), handle, exact))
+  // A phase's bias and activation would have to keep to its quarter of y.
+  if ((call.phase >= 0 && !plain(call)) || !build(plan, conv_graph(call, y, false), handle, exact))
     log(LogLevel::kDebug, "cuDNN: no plan for a convolution of {} with {}.", call.x.shape(), call.weight.shape());
   return plan;
 }
@@ -336,12 +346,15 @@ bool Cudnn::convolution(const ConvCall& call, Tensor& y) {
                    call.groups,
                    static_cast<int64_t>(y.dtype()),
                    static_cast<int64_t>(call.activation),
-                   call.bias.defined() ? 1 : 0};
+                   call.bias.defined() ? 1 : 0,
+                   call.phase};
   const std::scoped_lock lock(plans_->mutex);
   ConvPlan& plan = find_or_make(plans_->convolutions, key, [&] { return plan_conv(call, y, plans_->handle); });
   if (plan.graph == nullptr) return false;
-  std::unordered_map<int64_t, void*> tensors = {
-      {kX, pointer(call.x)}, {kWeight, pointer(call.weight)}, {kY, y.raw_mut()}};
+  char* out = static_cast<char*>(y.raw_mut());
+  if (call.phase >= 0)
+    out += (call.phase / 2 * y.dim(2) + call.phase % 2) * y.dim(3) * static_cast<int64_t>(size_of(y.dtype()));
+  std::unordered_map<int64_t, void*> tensors = {{kX, pointer(call.x)}, {kWeight, pointer(call.weight)}, {kY, out}};
   if (plan.fused && call.bias.defined()) tensors.emplace(kBias, pointer(call.bias));
   if (!execute(plan, plans_->handle, std::move(tensors))) return false;
   if (!plan.fused) add_bias_and_activate(y, call.bias, call.activation);
