@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The tests that need a GPU, on the programs of a build folder: every operation against the oracle (f32, bf16, f16), networks and
+# pipelines against the reference's results, in f32. `./dev test-gpu` builds and calls it; after tests/gpu/bundle.sh it also
+# runs on another machine.
+#
+#   tests/gpu/run.sh BUILD [LOG FOLDER]
+set -uo pipefail
+build=${1:?usage: run.sh BUILD [LOG FOLDER]}
+logs=${2:-$build/gpu-logs}
+mkdir -p "$logs"
+failed=()
+
+# run NAME COMMAND...: keeps the whole output in the log folder and shows how it ended.
+run() {
+  local name=$1 start=$SECONDS status=0
+  shift
+  "$@" >"$logs/$name.log" 2>&1 || status=$?
+  printf '%s: exit %d, %d s; %s\n' "$name" "$status" $((SECONDS - start)) \
+    "$(grep -E '^\[  (PASSED|FAILED)  \]' "$logs/$name.log" | head -n 2 | tr '\n' ' ')"
+  if ((status != 0)); then failed+=("$name"); fi
+}
+
+export SWAN_DEVICE=cuda SWAN_DTYPE=f32
+run ops "$build/tests/unit/ops/ops_test" --gtest_brief=1 --gtest_filter='*cuda*:Gpu*'
+SWAN_CUDA_CONV=cudnn run ops_cudnn "$build/tests/unit/ops/ops_test" --gtest_brief=1 --gtest_filter='*Conv*cuda*:*cuda*onv*:Gpu*onv*'
+run models "$build/tests/unit/models/models_test" --gtest_brief=1
+run pipelines "$build/tests/pipeline/pipeline_test" --gtest_brief=1 --gtest_filter="${SWAN_GPU_PIPELINES:-*}"
+if ((${#failed[@]} > 0)); then
+  printf 'FAILED: %s (logs in %s)\n' "${failed[*]}" "$logs"
+  exit 1
+fi
+printf 'All GPU tests passed.\n'
