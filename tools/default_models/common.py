@@ -25,9 +25,12 @@ class Clock:
         a, b = self.span
         return a + (b - a) * min(1.0, self.elapsed() / self.minutes)
 
-    def lr(self, step):
-        """Factor of the learning rate: linear warm-up in steps of this run, half a cosine over the schedule."""
-        return min(1.0, (step + 1) / self.warmup) * .5 * (1 + math.cos(math.pi * self.progress()))
+    def lr(self, step, middle=.5):
+        """Factor of the learning rate: linear warm-up in steps of this run, half a cosine over the schedule, which
+        reaches one half at `middle`."""
+        p = self.progress()
+        p = .5 * p / middle if p < middle else .5 + .5 * (p - middle) / (1 - middle)
+        return min(1.0, (step + 1) / self.warmup) * .5 * (1 + math.cos(math.pi * p))
 
 
 class EMA:
@@ -36,6 +39,19 @@ class EMA:
         self.decay, self.steps = decay, 0
         self.src = [p for m in modules for p in m.parameters()]
         self.avg = [p.detach().float().clone() for p in self.src]
+        self.part = torch.zeros((), device=self.avg[0].device)  # of the parameters that `follow` takes
+
+    def count(self):
+        """Before a step that calls `follow`."""
+        self.steps += 1
+        self.part.fill_(1 - min(self.decay, (1 + self.steps) / (20 + self.steps)))
+
+    @torch.no_grad()
+    def follow(self):
+        """One step, with nothing asked of the host."""
+        d = torch._foreach_sub([p.detach() for p in self.src], self.avg)
+        torch._foreach_mul_(d, self.part)
+        torch._foreach_add_(self.avg, d)
 
     @torch.no_grad()
     def update(self, every=1):

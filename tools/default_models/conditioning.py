@@ -15,8 +15,9 @@ def drawn(words, which, limit, empty, keep=0):
     ids = torch.where(chinese[:, None], words["zh"][which], words["en"][which])[:, :limit].long()
     num = torch.where(chinese, zh, en).clamp(max=limit)
     drop = torch.rand(n, device=dev) < .1
-    drop[:keep] = False
-    return torch.where(drop[:, None], empty, ids), torch.where(drop, 1, num)
+    if keep:
+        drop[:keep] = False
+    return torch.where(drop[:, None], empty, ids), num.masked_fill(drop, 1)
 
 
 class VideoCaptions:
@@ -39,7 +40,7 @@ class VideoCaptions:
     def __call__(self, words, which, step):
         ids, num = drawn(words, which, self.limit, self.empty)
         # WanPipeline pads to 512, and to 226 for those who ask for it
-        pads = torch.where(torch.rand(num.shape, device=self.dev) < .15, 226, 512)
+        pads = 512 - 286 * (torch.rand(num.shape, device=self.dev) < .15).long()
         return {"encoder_hidden_states": self.encode(ids, num, pads)}
 
     def prompts(self, texts):

@@ -1,4 +1,6 @@
 """Latents of drawn scenes by a frozen autoencoder: still pictures, or whole clips."""
+import time
+
 import torch
 
 import models
@@ -69,9 +71,13 @@ class LatentPool:
         self.head = (self.head + n) % self.cap
         self.filled = min(self.cap, self.filled + n)
 
-    def fill(self, n):
-        while self.filled < n:
+    def fill(self, n, seconds=1e9):
+        """Chunks until there are `n` latents or the time is over."""
+        t0 = time.time()
+        while self.filled < n and time.time() - t0 < seconds:
             self.encode()
+            if self.dev == "cuda":
+                torch.cuda.synchronize()
         return self
 
     def statistics(self):

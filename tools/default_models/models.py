@@ -209,5 +209,17 @@ class SelfAttention:
         return attn.to_out[1](attn.to_out[0](o.transpose(1, 2).flatten(2)))
 
 
+def linear_patches(dit):
+    """The patch embedding of a Wan transformer, a convolution with its kernel as stride, as a matrix product."""
+    conv = dit.patch_embedding
+    kt, kh, kw = conv.kernel_size
+
+    def forward(x):
+        b, c, t, h, w = x.shape
+        x = x.view(b, c, t // kt, kt, h // kh, kh, w // kw, kw).permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)
+        return F.linear(x, conv.weight.flatten(1), conv.bias).permute(0, 4, 1, 2, 3)
+    conv.forward = forward
+
+
 def count(m):
     return sum(p.numel() for p in m.parameters())

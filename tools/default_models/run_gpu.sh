@@ -25,6 +25,7 @@ case $part in
   ae) run=(train_ae.py "${common[@]}"); [ -e "$ae.000" ] && run+=(--resume "$ae") ;;
   decoder) run=(train_ae.py "${common[@]}" --resume "$ae" --decoder-only 1) ;;
   dit)
+    unset PYTORCH_CUDA_ALLOC_CONF  # beside CUDA graphs the plain allocator
     run=(train_dit.py "${common[@]}" --ae "$ae" --span ${SPAN:-0 1} --state "$KEEP/state_$family")
     [ -e "$dit.000" ] && [ ! -e "$KEEP/state_$family" ] && run+=(--resume "$dit") ;;
 esac

@@ -7,6 +7,9 @@ import models
 from export import FLOW_SHIFT, GUIDANCE, SHEET, WAN
 
 SHOWN = (0, 8, 16)  # frames
+ENGLISH = {"蓝色背景上火箭向上移动": "rocket moving up on blue", "雪人摇晃": "snowman shaking", "粉色背景上草莓变小": "strawberry shrinking on pink",
+           "汽车从左向右移动": "car moving right", "猫和狗互相远离": "cat and dog moving apart",
+           "弯月慢慢出现,黑色背景": "crescent moon appearing, black", "蝴蝶上下跳动": "butterfly bouncing"}
 
 
 @torch.no_grad()
@@ -34,7 +37,7 @@ def draw(path, dit, vae, captions, mean, std, dev, steps=20, count=20, columns=2
     pen = ImageDraw.Draw(out)
     for i, (text, frames) in enumerate(zip(prompts, video)):
         x, y = i % columns * w, i // columns * h
-        pen.text((x + 2, y + 2), text if text.isascii() else f"{i}: {text.encode('unicode_escape').decode()}", fill="black")
+        pen.text((x + 2, y + 2), text if text.isascii() else f"[zh] {ENGLISH.get(text, i)}", fill="black")
         for k, f in enumerate(np.asarray(frames)):
             out.paste(Image.fromarray(f).resize((side, side)), (x + k * side, y + 16))
     out.save(path, optimize=True)

@@ -1,11 +1,12 @@
 """Train a diffusion transformer and its text encoder together on the latents of a trained autoencoder.
 
     python train_dit.py --family image|video --minutes 9 --data DATA --ae AE_PARTS --out OUT
-                        [--stills .62] [--span 0 .55 --state FILE] [--resume PARTS]
+                        [--stills .58] [--span 0 .55 --state FILE] [--resume PARTS]
 
 Flow matching as the pipelines assume it: x_t = (1 - s) x0 + s noise, timestep 1000 s, target noise - x0.
 A video model first learns its objects from still pictures (clips of one frame, a fifth of the work), then whole clips
-with a still batch in every fourth step.
+with a still batch in every fourth step.  Its latents are all made before the first step, and its step of either kind is
+one CUDA graph: nothing in Trainer.body may wait for the device or depend on its numbers.
 Writes OUT/dit_FAMILY.000, .001, ...: the averaged weights of both, and the mean and deviation of the latents.
 """
 import time
@@ -14,25 +15,28 @@ T0 = time.time()  # the time limit holds for the slow imports too
 
 import argparse
 import os
+import traceback
 
 import torch
 
 import models
 from common import EMA, Clock, load_module, load_parts, log, part_of, prefixed, save_parts
-from compose import Compositor
+from compose import Compositor, load_objects
 from conditioning import ImageCaptions, VideoCaptions, open_text
-from grammar import STILL_KINDS
+from grammar import STILL_KINDS, VIDEO_OBJECTS
 from latents import LatentPool, frozen_encoder
 from scenes import load_tokenizer, scene_pool
 
 SHIFT = {"image": 1.5, "video": 3.0}  # of the noise levels, towards more noise
-SCENES = {"image": 400000, "video": 160000, "still": 300000}
-CAP = {"image": 200000, "video": 40000, "still": 150000}  # latents kept
-CHUNK = {"image": 128, "video": 16, "still": 256}  # latents computed at once
-FIRST = {"image": 24000, "video": 256, "still": 6144}  # latents before the first step
+SCENES = {"image": 400000, "video": 9216, "still": 61440}
+CAP = {"image": 200000, "video": 9216, "still": 61440}  # latents kept
+CHUNK = {"image": 128, "video": 32, "still": 512}  # latents computed at once
+FIRST = {"image": 24000, "video": 9216, "still": 61440}  # latents before the first step
+FILL = 32  # seconds at most for those of a kind
 BATCH = {"image": 1024, "video": 128, "still": 256}
-SHEET_MINUTES = .35  # kept free for the samples at the end
+SHEET_MINUTES = .25  # kept free for the samples at the end
 BINS = (.3, .7)  # of the noise levels in the log
+WARM = 8  # steps before one is recorded
 
 
 def options():
@@ -40,7 +44,7 @@ def options():
     ap.add_argument("--family", required=True, choices=["image", "video"])
     ap.add_argument("--minutes", type=float, required=True, help="of the whole script")
     ap.add_argument("--span", type=float, nargs=2, default=(0.0, 1.0), help="the part of the schedule that this run is")
-    ap.add_argument("--stills", type=float, default=.62, help="the part of a video schedule that sees still pictures only")
+    ap.add_argument("--stills", type=float, default=.58, help="the part of a video schedule that sees still pictures only")
     ap.add_argument("--data", required=True)
     ap.add_argument("--ae", required=True, help="the autoencoder (parts)")
     ap.add_argument("--out", required=True)
@@ -52,7 +56,8 @@ def options():
     ap.add_argument("--scenes", type=int, default=0)
     ap.add_argument("--procs", type=int, default=14)
     ap.add_argument("--compile", type=int, default=1)
-    ap.add_argument("--open-text", type=int, default=1, help="see conditioning.open_text (video, without a state)")
+    ap.add_argument("--graph", type=int, default=1, help="a video step as one CUDA graph")
+    ap.add_argument("--open-text", type=int, default=0, help="see conditioning.open_text (video, without a state)")
     ap.add_argument("--save-every", type=float, default=4)
     return ap.parse_args()
 
@@ -64,25 +69,14 @@ def pools(a, fam, dev):
                                kinds=STILL_KINDS if kind == "still" else None)  # forks: before the device is touched
               for kind in (("still", "video") if fam == "video" else ("image",))}
     log("scenes", {kind: len(s["motion"]) for kind, s in scenes.items()})
-    comp, vae = Compositor(a.data, dev), frozen_encoder(fam, a.ae, dev)
+    only = {o["index"] for o in load_objects(a.data) if o["en"] in VIDEO_OBJECTS} if fam == "video" else None
+    comp, vae = Compositor(a.data, dev, only), frozen_encoder(fam, a.ae, dev)
     for kind, s in scenes.items():
         frames = {"image": 0, "still": 1, "video": models.FRAMES}[kind]
         out[kind] = LatentPool(fam, frames, s, comp, vae, CAP[kind] if cuda else 64, CHUNK[kind] if cuda else 4, dev)
-        out[kind].fill(FIRST[kind] if cuda else 8)
+        out[kind].fill(FIRST[kind] if cuda else 8, FILL)
         log(kind, "latents", out[kind].filled)
     return out
-
-
-def refresh(pools, kind, i, only_stills):
-    """New latents beside the steps: about 160,000 stills in all, and clips enough for the time when they are wanted."""
-    if kind == "image":
-        if i % 2 == 0:
-            pools["image"].encode()
-        return
-    if i % 16 == 0:
-        pools["still"].encode()
-    if i % (24 if only_stills else 4) == 0:
-        pools["video"].encode()
 
 
 def start(a, pool, dev):
@@ -112,19 +106,26 @@ def build(fam, st, vocab, dev):
     if fam == "video":
         for blk in dit.blocks:
             blk.attn1.processor, blk.attn2.processor = models.SelfAttention(), models.PaddedCrossAttention()
+        models.linear_patches(dit)
     return dit, text
 
 
 def optimizer(dit, text, lr, cuda, video):
-    """UMT5's embeddings are of size 1: they get larger steps.  `rate` multiplies the schedule's learning rate."""
-    named = [(n, p) for m in (dit, text) for n, p in m.named_parameters()]
-    words = [p for n, p in named if "embed_tokens" in n or n == "shared.weight"]
-    taken = {id(p) for p in words}
-    decay = [p for n, p in named if p.dim() >= 2 and id(p) not in taken]
-    rest = [p for n, p in named if p.dim() < 2]
-    groups = [{"params": decay, "weight_decay": .02, "rate": 1.}, {"params": rest, "weight_decay": 0., "rate": 1.},
-              {"params": words, "weight_decay": 0., "rate": 4. if video else 1.}]
-    return torch.optim.AdamW(groups, lr=lr, betas=(.9, .97), eps=1e-8, fused=cuda), decay + rest + words
+    """UMT5's embeddings are of size 1: they get larger steps, and its encoder learns twice as fast as the transformer.
+    `rate` multiplies the schedule's learning rate, which stands in a tensor on the device."""
+    def kind(n, p):  # decay, rate
+        if "embed_tokens" in n or n == "shared.weight":
+            return 0., 4. if video else 1.
+        return .02 if p.dim() >= 2 else 0., 1.
+    groups = {}
+    for module, rate in ((dit, 1.), (text, 2. if video else 1.)):
+        for n, p in module.named_parameters():
+            d, r = kind(n, p)
+            groups.setdefault((d, max(r, rate)), []).append(p)
+    groups = [{"params": ps, "weight_decay": d, "rate": r,
+               "lr": torch.tensor(lr, device=ps[0].device) if cuda else lr} for (d, r), ps in groups.items()]
+    return (torch.optim.AdamW(groups, betas=(.9, .97), eps=1e-8, fused=cuda, capturable=cuda),
+            [p for g in groups for p in g["params"]])
 
 
 def noise_levels(n, shift, dev):
@@ -141,9 +142,11 @@ class Loss:
         self.sums.index_add_(1, torch.bucketize(sigma, self.edges), torch.stack([loss.detach(), torch.ones_like(loss)]))
 
     def take(self):
+        """The mean, the same in words, and the number of samples."""
         s, n = self.sums.tolist()
         self.sums.zero_()
-        return f"{sum(s) / max(1, sum(n)):.4f} [" + " ".join(f"{x / max(1, k):.4f}" for x, k in zip(s, n)) + "]"
+        mean = sum(s) / max(1, sum(n))
+        return mean, f"{mean:.4f} [" + " ".join(f"{x / max(1, k):.4f}" for x, k in zip(s, n)) + "]", sum(n)
 
 
 class Trainer:
@@ -170,6 +173,8 @@ class Trainer:
                 self.captions.run = torch.compile(models.umt5_encode, dynamic=False)
         self.opt, self.params = optimizer(self.dit, self.text, a.lr, self.cuda, self.video)
         self.ema, self.step = EMA([self.dit, self.text], .999 if self.video else .998), 0
+        self.losses, self.graphs, self.events = {k: Loss(dev) for k in self.pool}, {}, []
+        self.side = torch.cuda.Stream() if self.cuda else None
         if "opt" in st:
             self.opt.load_state_dict(st["opt"])
             for e, s in zip(self.ema.avg, st["ema"]):
@@ -179,7 +184,7 @@ class Trainer:
             "M, from step", self.step)
 
     def autocast(self):
-        return torch.autocast(self.dev, torch.bfloat16, enabled=self.cuda)
+        return torch.autocast(self.dev, torch.bfloat16, enabled=self.cuda, cache_enabled=False)
 
     def sample(self, kind, n, i):
         """Noisy latents, what goes with them, their noise levels, and what the transformer should say."""
@@ -192,22 +197,85 @@ class Trainer:
             cond = self.captions(self.pool[kind].words, src, i)
         return (1 - s) * x0 + s * noise, cond, sigma, noise - x0
 
-    def train(self, kind, lr):
-        """One step; returns every sample's noise level and loss."""
+    def body(self, kind):
+        """One step."""
         x, cond, sigma, target = self.sample(kind, self.batch[kind], self.step)
         with self.autocast():
             v = self.dit(x, timestep=sigma * 1000, return_dict=False, **cond)[0]
         loss = (v.float() - target).square().flatten(1).mean(1)
         loss.mean().backward()
-        for gp in self.opt.param_groups:
-            gp["lr"] = lr * gp["rate"]
         torch.nn.utils.clip_grad_norm_(self.params, 1.0, foreach=True)
         self.opt.step()
         self.opt.zero_grad(set_to_none=True)
+        self.ema.follow()
+        self.losses[kind].add(sigma, loss.detach())
+
+    def rates(self, lr):
+        for gp in self.opt.param_groups:
+            if self.cuda:
+                gp["lr"].fill_(lr * gp["rate"])
+            else:
+                gp["lr"] = lr * gp["rate"]
+
+    def prepare(self, kind):
+        """Compile the step of a kind and record it as a graph; where that fails it runs as it is.  Nothing is learned."""
+        t0 = time.time()
+        self.rates(0.)
+        self.ema.part.zero_()
+        self.side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.side):
+            for _ in range(WARM):
+                self.body(kind)
+        torch.cuda.synchronize()
+        eager, t1 = self.losses[kind].take()[0], time.time()
+        with torch.cuda.stream(self.side):
+            for _ in range(WARM):
+                self.body(kind)
+        torch.cuda.synchronize()
+        eager = (eager + self.losses[kind].take()[0]) / 2
+        log(kind, f"compiled in {t1 - t0:.1f} s, a step takes {(time.time() - t1) / WARM * 1e3:.1f} ms, loss {eager:.4f}")
+        if not self.a.graph:
+            return
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        try:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=self.side, capture_error_mode="thread_local"):
+                self.body(kind)
+            torch.cuda.synchronize()
+            self.losses[kind].sums.zero_()
+            t1 = time.time()
+            for _ in range(WARM):
+                graph.replay()
+            torch.cuda.synchronize()
+            took, (mean, text, n) = (time.time() - t1) / WARM * 1e3, self.losses[kind].take()
+            log(kind, f"graph: {took:.1f} ms, loss {text} of {n:.0f}")
+            if not abs(mean - eager) < .3 * eager:
+                raise RuntimeError("the graph computes something else")
+            self.graphs[kind] = graph
+        except Exception:
+            traceback.print_exc()
+            log(kind, "steps stay eager")
+            try:  # a capture that failed leaves the generator waiting for its end
+                generator.graphsafe_set_state(torch.Generator("cuda").manual_seed(5).graphsafe_get_state())
+            except Exception as e:
+                log("generator:", repr(e))
+            self.opt.zero_grad(set_to_none=True)
+            self.losses[kind].sums.zero_()
+
+    def train(self, kind, lr):
+        self.rates(lr)
+        self.ema.count()
+        if kind in self.graphs:
+            self.graphs[kind].replay()
+        else:
+            self.body(kind)
         self.step += 1
-        if self.step % 4 == 0:
-            self.ema.update(4)
-        return sigma, loss.detach()
+        if self.cuda and self.step % 8 == 0:  # at most 16 steps ahead of the device, for the clock to be right
+            e = torch.cuda.Event()
+            e.record()
+            self.events.append(e)
+            if len(self.events) > 1:
+                self.events.pop(0).synchronize()
 
     def save(self, tag):
         self.ema.swap()
@@ -222,9 +290,9 @@ class Trainer:
 
     def sheet(self):
         """Samples of the averaged weights; not worth a failure."""
-        import sheet
+        self.ema.swap()
         try:
-            self.ema.swap()
+            import sheet
             self.captions.run = models.umt5_encode
             for blk in models.blocks(self.dit):  # another shape would be compiled for as long as all else takes
                 blk._compiled_call_impl = None
@@ -235,6 +303,7 @@ class Trainer:
             log("samples drawn")
         except Exception as e:
             log("no samples:", repr(e))
+        self.ema.swap()
 
 
 def main():
@@ -245,32 +314,38 @@ def main():
     torch.manual_seed(11 + int(a.span[0] * 1000))
     models.fast_glumb()
     t = Trainer(a)
-    past, step0, saved, t_log, n_log = (time.time() - T0) / 60, t.step, 0.0, time.time(), 0
-    log("set up in", round(past * 60, 1), "s")
-    clock, losses = Clock(a.minutes - past - (SHEET_MINUTES if t.video and t.cuda else 0), a.span, warmup=200), Loss(t.dev)
+    log("set up in", round(time.time() - T0, 1), "s")
+    if t.video and t.cuda:
+        for kind in t.pool:
+            t.prepare(kind)
+    past, step0, saved, t_log, n_log, stills_before = (time.time() - T0) / 60, t.step, 0.0, time.time(), 0, True
+    log("first step after", round(past * 60, 1), "s")
+    clock = Clock(a.minutes - past - (SHEET_MINUTES if t.video and t.cuda else 0), a.span, warmup=200)
+    middle = a.stills if t.video and 0 < a.stills < 1 else .5
     while not clock.over():
         only_stills = t.video and clock.progress() < a.stills
         kind = "still" if t.video and (only_stills or t.step % 4 == 3) else t.fam
-        if t.cuda:
-            refresh(t.pool, kind, t.step, only_stills)
-        lr = a.lr * clock.lr(t.step - step0)
-        sigma, loss = t.train(kind, lr)
-        n_log += len(loss)
-        if kind == t.fam or only_stills:
-            losses.add(sigma, loss)
+        if t.video and stills_before and not only_stills and t.step > step0:
+            t.save("after the stills")
+        stills_before = only_stills
+        if t.cuda and not t.video and t.step % 2 == 0:
+            t.pool["image"].encode()
+        lr = a.lr * clock.lr(t.step - step0, middle)
+        t.train(kind, lr)
+        n_log += t.batch[kind]
         if t.step == step0 + 1 or t.step % (200 if t.cuda else 5) == 0:
             log(f"{t.fam} step {t.step} {'stills' if only_stills else t.fam} {clock.elapsed():.2f} min",
-                f"loss {losses.take()} lr {lr:.2e} {n_log / (time.time() - t_log):.0f}/s",
-                "pool", *(p.filled for p in t.pool.values()))
+                *(f"{k} loss {x.take()[1]}" for k, x in t.losses.items() if k != "video" or not only_stills),
+                f"lr {lr:.2e} {n_log / (time.time() - t_log):.0f}/s")
             t_log, n_log = time.time(), 0
         if clock.elapsed() - saved > a.save_every:
             saved = clock.elapsed()
             t.save(f"at {saved:.1f} min")
     t.save("final")
-    if a.state:
-        t.save_state()
     if t.video:
         t.sheet()
+    if a.state:
+        t.save_state()
     log(t.fam, t.step, "steps, total", round((time.time() - T0) / 60, 2), "min")
 
 
