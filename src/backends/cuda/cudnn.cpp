@@ -171,7 +171,9 @@ bool plain(const ConvCall& call) { return !call.bias.defined() && call.activatio
 ConvPlan plan_conv(const ConvCall& call, const Tensor& y, cudnnHandle_t handle) {
   ConvPlan plan;
   const bool exact = y.dtype() == DType::kF32;
-  if (!plain(call) && build(plan, conv_graph(call, y, true), handle, exact)) {
+  // cuDNN's activations are not exact to f32: ours follow the convolution then.
+  const bool fusible = !exact || call.activation == ops::Activation::kNone || call.activation == ops::Activation::kRelu;
+  if (!plain(call) && fusible && build(plan, conv_graph(call, y, true), handle, exact)) {
     plan.fused = true;
     return plan;
   }

@@ -123,7 +123,7 @@ TEST_P(Activations, HoldOverTheWholeRange) {
   }
   const Tensor x = Tensor::from(points, {static_cast<int64_t>(points.size())});
   for (const Activation activation : {Activation::kRelu, Activation::kSilu, Activation::kGeluTanh}) {
-    const Tensor found = activate(x, activation, ctx), expected = activate(x, activation, oracle);
+    const Tensor found = activate(x, activation, ctx).cpu(), expected = activate(x, activation, oracle);
     for (int64_t i = 0; i < x.numel(); ++i) {
       const double a = found.data<float>()[i], b = expected.data<float>()[i], at = x.data<float>()[i];
       // exp(-x) overflows f32 below -88.7, where torch's silu is -0 too: x exp(x) is below 1e-36 there.
@@ -177,7 +177,7 @@ TEST_P(Widening, IsExactForEveryPattern) {
   const Tensor ids = Tensor::from(std::vector<int32_t>{0}, {1, 1});
   for (const DType dtype : {DType::kF16, DType::kBF16}) {
     const Tensor table = Tensor::view_of(patterns.data(), {1, 65536}, dtype, nullptr);
-    const Tensor found = embedding(ids, table, 1, ctx), expected = embedding(ids, table, 1, oracle);
+    const Tensor found = embedding(ids, table, 1, ctx).cpu(), expected = embedding(ids, table, 1, oracle);
     for (int64_t i = 0; i < 65536; ++i) {
       const float a = found.data<float>()[i], b = expected.data<float>()[i];
       // A NaN's payload may change; a subnormal must not become zero.

@@ -61,7 +61,7 @@ Tensor iota(const Shape& shape, int first) {
 
 double rms(const Tensor& x) {
   double squares = 0;
-  const Tensor values = x.to(DType::kF32);
+  const Tensor values = x.on(nullptr, DType::kF32);
   for (int64_t i = 0; i < x.numel(); ++i) squares += std::pow(values.data<float>()[i], 2);
   return std::sqrt(squares / static_cast<double>(x.numel()));
 }

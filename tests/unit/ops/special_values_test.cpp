@@ -27,7 +27,8 @@ Tensor with(const Tensor& x, int64_t index, float value) {
 }
 
 // Expects NaN at exactly the elements where `poisoned` says so.
-void expect_nan(const Tensor& y, const std::function<bool(int64_t)>& poisoned, const std::string& where) {
+void expect_nan(const Tensor& result, const std::function<bool(int64_t)>& poisoned, const std::string& where) {
+  const Tensor y = result.cpu();
   for (int64_t i = 0; i < y.numel(); ++i)
     ASSERT_EQ(std::isnan(y.data<float>()[i]), poisoned(i))
         << where << ": element " << i << " of " << y.shape().str() << " is " << y.data<float>()[i];
@@ -64,7 +65,7 @@ TEST_P(SpecialValues, InfinityPassesThroughActivations) {
     const Tensor x = Tensor::full({n}, INFINITY);
     for (const Activation activation : kActivations)
       for (int64_t i = 0; i < n; ++i)
-        EXPECT_EQ(activate(x, activation, ctx).data<float>()[i], INFINITY) << static_cast<int>(activation);
+        EXPECT_EQ(activate(x, activation, ctx).cpu().data<float>()[i], INFINITY) << static_cast<int>(activation);
   }
 }
 
@@ -106,7 +107,7 @@ TEST_P(SpecialValues, NanPassesThroughConvolutions) {
     for (const Activation activation : kActivations) {
       const std::string where = fmt::format("{} channels, activation {}", channels, static_cast<int>(activation));
       // Minimal filtering makes 2x2 pixels together: all of them may be NaN where one must be.
-      const Tensor y = conv2d(poisoned, dense, activation, ctx);
+      const Tensor y = conv2d(poisoned, dense, activation, ctx).cpu();
       for (int64_t i = 0; i < y.numel(); ++i) {
         const int64_t pixel = i / channels;
         const bool beyond = std::abs(pixel / 6 - 2) > 2 || std::abs(pixel % 6 - 3) > 2;
