@@ -80,7 +80,8 @@ class UMT5Attention : public nn::Module {
                                            .kv_heads = config_.num_heads,
                                            .scale = 1,  // UMT5 does not scale
                                            .bias = mask,
-                                           .head_bias = compute_bias(x.dim(1))};
+                                           .head_bias = ctx.constant(fmt::format("{}: {} positions", path(), x.dim(1)),
+                                                                     [&] { return compute_bias(x.dim(1)); })};
     const Tensor query = q_.forward(x, ctx), key = k_.forward(x, ctx), value = v_.forward(x, ctx);
     return tap(ctx, o_.forward(ops::attention(query, key, value, options, ctx), ctx), "0");
   }
@@ -89,18 +90,17 @@ class UMT5Attention : public nn::Module {
   }
 
  private:
-  // [heads, L, L], made anew for each layer: the tables differ, and of 24 layers all would take gigabytes.
+  // [heads, 2 L - 1], by how far the key stands after the query.
   [[nodiscard]] Tensor compute_bias(int64_t length) const {
     const int64_t heads = config_.num_heads;
     std::vector<int64_t> buckets;  // by offset, from -(length - 1)
     for (int64_t offset = 1 - length; offset < length; ++offset)
       buckets.push_back(relative_position_bucket(offset, config_));
-    Tensor bias = Tensor::empty({heads, length, length}, DType::kF32);
+    Tensor bias = Tensor::empty({heads, 2 * length - 1}, DType::kF32);
     auto* y = bias.data_mut<float>();
     const auto* table = relative_attention_bias_.data<float>();
     for (int64_t h = 0; h < heads; ++h)
-      for (int64_t q = 0; q < length; ++q)
-        for (int64_t k = 0; k < length; ++k) *y++ = table[buckets[static_cast<size_t>(k - q + length - 1)] * heads + h];
+      for (const int64_t bucket : buckets) *y++ = table[bucket * heads + h];
     return bias;
   }
 

@@ -97,8 +97,9 @@ class WanAttention : public nn::Module {
 
   // [B, N, C] to [B, N, C]
   [[nodiscard]] Tensor forward(const Tensor& hidden, const Rope& rope, Context& ctx) const {
-    const Tensor q = ops::rope_interleaved(query(hidden, ctx), rope.cos, rope.sin, ctx);
-    const Tensor k = ops::rope_interleaved(norm_k_.forward(to_k_.forward(hidden, ctx), ctx), rope.cos, rope.sin, ctx);
+    tap_made(ctx, "norm_q", [&] { return norm_q_.forward(to_q_.forward(hidden, ctx), ctx); });
+    const Tensor q = norm_q_.forward_rotated(to_q_.forward(hidden, ctx), rope.cos, rope.sin, ctx);
+    const Tensor k = norm_k_.forward_rotated(to_k_.forward(hidden, ctx), rope.cos, rope.sin, ctx);
     const Tensor y = ops::attention(q, k, to_v_.forward(hidden, ctx), options_, ctx);
     return tap(ctx, to_out_.forward(y, ctx));
   }

@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include "ops/attention.h"
 #include "ops/layout.h"
 
 namespace swan::nn {
@@ -91,6 +92,10 @@ Tensor RmsNorm::forward(const Tensor& x, Context& ctx, const Tensor& residual, o
       x, weight_, options_.eps,
       {.bias = bias_, .weight_plus_one = options_.weight_plus_one, .activation = activation, .residual = residual},
       ctx);
+}
+
+Tensor RmsNorm::forward_rotated(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) const {
+  return ops::rms_norm_rope_interleaved(x, weight_, options_.eps, cos, sin, ctx);
 }
 
 }  // namespace swan::nn

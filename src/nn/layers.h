@@ -91,6 +91,8 @@ class RmsNorm : public Module {
   RmsNorm(const Scope& scope, int64_t channels, const Options& options);
   [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx, const Tensor& residual = {},
                                ops::Activation activation = ops::Activation::kNone) const;
+  /// The norm, then rotary positions (ops::rms_norm_rope_interleaved).
+  [[nodiscard]] Tensor forward_rotated(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) const;
 
  private:
   Options options_;

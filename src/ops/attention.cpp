@@ -26,7 +26,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   }
   if (options.head_bias.defined()) {
     check_floating("attention", "head_bias", options.head_bias, ctx);
-    check_same_shape("attention", "head_bias", options.head_bias.shape(), {heads, q.dim(1), k.dim(1)});
+    check_same_shape("attention", "head_bias", options.head_bias.shape(), {heads, q.dim(1) + k.dim(1) - 1});
   }
   return entry(&KernelTable::attention, "attention", ctx)(q, k, v, options);
 }
@@ -70,6 +70,14 @@ Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin, C
 Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) {
   check_rope("rope_interleaved", x, cos, sin, ctx);
   return entry(&KernelTable::rope_interleaved, "rope_interleaved", ctx)(x, cos, sin);
+}
+
+Tensor rms_norm_rope_interleaved(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos, const Tensor& sin,
+                                 Context& ctx) {
+  check_rope("rms_norm_rope_interleaved", x, cos, sin, ctx);
+  check_floating("rms_norm_rope_interleaved", "weight", weight, ctx);
+  check_same_shape("rms_norm_rope_interleaved", "weight", weight.shape(), {x.dim(2)});
+  return entry(&KernelTable::rms_norm_rope_interleaved, "rms_norm_rope_interleaved", ctx)(x, weight, eps, cos, sin);
 }
 
 }  // namespace swan::ops

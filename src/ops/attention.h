@@ -11,7 +11,9 @@ struct AttentionOptions {
   float scale = 1;          ///< of q.k
   float logit_softcap = 0;  ///< s = tanh(s / cap) * cap before the bias; 0: none
   Tensor bias = {};         ///< [B, Lk] or [B, Lq, Lk] f32, added to the scores; undefined: none
-  Tensor head_bias = {};    ///< [heads, Lq, Lk] f32, added before `bias` (T5's relative positions); undefined: none
+  /// [heads, Lq + Lk - 1] f32, added before `bias`: entry k - q + Lq - 1 for query q and key k (T5's relative
+  /// positions); undefined: none
+  Tensor head_bias = {};
 };
 
 /// Softmax attention: softmax(softcap(scale q k^T) + bias) v per head, in f32. Where the bias makes every score of a
@@ -49,5 +51,11 @@ struct AttentionOptions {
 /// @return          [B, L, H * D] f32
 /// Ref: Su et al. 2021 (arXiv:2104.09864); diffusers transformer_wan.py, apply_rotary_emb
 [[nodiscard]] Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx);
+
+/// rope_interleaved of rms_norm over all heads together: what stands between a projection and its attention in Wan.
+/// @param x       [B, L, H * D] f32;  @param weight  [H * D] f32;  @param cos, sin  [L, D / 2] f32
+/// @return        [B, L, H * D] f32
+[[nodiscard]] Tensor rms_norm_rope_interleaved(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos,
+                                               const Tensor& sin, Context& ctx);
 
 }  // namespace swan::ops

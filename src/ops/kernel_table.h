@@ -35,6 +35,8 @@ struct KernelTable {
   Tensor (*relu_linear_attention_packed)(const Tensor& qkv, int64_t head_dim, float eps);
   Tensor (*rope_rotate_half)(const Tensor& x, const Tensor& cos, const Tensor& sin);
   Tensor (*rope_interleaved)(const Tensor& x, const Tensor& cos, const Tensor& sin);
+  Tensor (*rms_norm_rope_interleaved)(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos,
+                                      const Tensor& sin);
   // elementwise.h
   Tensor (*add)(const Tensor& a, const Tensor& b);
   Tensor (*add_gated)(const Tensor& x, const Tensor& gate, const Tensor& y);

@@ -36,7 +36,7 @@ std::string incomparable(const Tensor& actual, const Tensor& expected) {
 Distance distance(const Tensor& actual, const Tensor& expected) {
   check_same_shape("distance", "actual", actual.shape(), expected.shape());
   const Tensor a = actual.on(nullptr, DType::kF32);
-  const Tensor e = expected.to(DType::kF32);
+  const Tensor e = expected.on(nullptr, DType::kF32);
   const auto* x = a.data<float>();
   const auto* y = e.data<float>();
   Distance result;

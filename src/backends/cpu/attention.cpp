@@ -43,7 +43,8 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::A
          pk + k_at, nullptr, scores);
     for (int64_t r = 0; r < rows; ++r) {
       const float* row_bias = bias;
-      const float* row_head_bias = head_bias != nullptr ? head_bias + (head * queries + q0 + r) * keys : nullptr;
+      const float* row_head_bias =
+          head_bias != nullptr ? head_bias + head * (queries + keys - 1) + queries - 1 - (q0 + r) : nullptr;
       if (bias != nullptr) row_bias += bias_per_query ? (b * queries + q0 + r) * keys : b * keys;
       kernels::softmax_row(scores + r * keys, row_head_bias, row_bias, keys, options.scale, options.logit_softcap);
     }

@@ -18,6 +18,8 @@ Tensor relu_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, 
 Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float eps);
 Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin);
 Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin);
+Tensor rms_norm_rope_interleaved(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos,
+                                 const Tensor& sin);
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
 Tensor activate(const Tensor& x, ops::Activation activation);

@@ -20,6 +20,7 @@ const ops::KernelTable& cpu_kernels() {
       .relu_linear_attention_packed = relu_linear_attention_packed,
       .rope_rotate_half = rope_rotate_half,
       .rope_interleaved = rope_interleaved,
+      .rms_norm_rope_interleaved = rms_norm_rope_interleaved,
       .add = add,
       .add_gated = add_gated,
       .activate = activate,

@@ -28,7 +28,8 @@ __device__ __forceinline__ Row row_of(float* scores, int64_t row, const SoftmaxR
   const int64_t head = s.first_head + row / s.rows, query = s.first_row + row % s.rows;
   return {.scores = scores + row * s.pitch,
           .offset = row * s.pitch,
-          .head_bias = s.head_bias == nullptr ? nullptr : s.head_bias + (head * s.queries + query) * s.keys,
+          .head_bias =
+              s.head_bias == nullptr ? nullptr : s.head_bias + head * (s.queries + s.keys - 1) + s.queries - 1 - query,
           .bias = s.bias == nullptr || !s.bias_per_query ? s.bias : s.bias + query * s.keys};
 }
 

@@ -14,7 +14,7 @@ struct SoftmaxRows {
   int64_t first_head, first_row, queries;
   float scale;
   float softcap;           ///< 0: none
-  const float* head_bias;  ///< [all heads, queries, keys], or null
+  const float* head_bias;  ///< [all heads, queries + keys - 1] by key - query, or null
   const float* bias;       ///< of this sample: [keys], or [queries, keys], or null
   bool bias_per_query;
   float unit;  ///< the weights are written times this

@@ -18,6 +18,7 @@ const ops::KernelTable& cuda_kernels() {
       .relu_linear_attention_packed = cuda::relu_linear_attention_packed,
       .rope_rotate_half = cuda::rope_rotate_half,
       .rope_interleaved = cuda::rope_interleaved,
+      .rms_norm_rope_interleaved = cuda::rms_norm_rope_interleaved,
       .add = cuda::add,
       .add_gated = cuda::add_gated,
       .activate = cuda::activate,

@@ -23,6 +23,11 @@ struct Norm {
   float one = 0;
   ops::Activation activation = ops::Activation::kNone;
   const T* residual = nullptr;
+  // Rotary positions, of pairs of channels, applied last: tables [tokens, half], half of a head's channels.
+  const float* cos = nullptr;
+  const float* sin = nullptr;
+  int half = 0;
+  Divisor tokens{1};
 };
 
 // The sum of a value over kGroup neighbouring lanes of a warp, or (kGroup = 0) over a block of whole warps. Everyone
@@ -46,10 +51,27 @@ __device__ __forceinline__ float group_sum(float value) {
   return value;
 }
 
+// Rotates the pairs of channels of a row's vector.
+template <int N, typename T, typename U>
+__device__ __forceinline__ void rotate(const Norm<T, U>& n, int64_t row, int channel, float (&v)[N]) {
+  if constexpr (N % 2 == 0) {
+    const int64_t at = n.tokens.divide(row).remainder * n.half + channel % (2 * n.half) / 2;
+    float c[N / 2], s[N / 2];
+    load<N / 2>(n.cos + at, c);
+    load<N / 2>(n.sin + at, s);
+#pragma unroll
+    for (int k = 0; k < N / 2; ++k) {
+      const float even = v[2 * k], odd = v[2 * k + 1];
+      v[2 * k] = even * c[k] - odd * s[k];
+      v[2 * k + 1] = even * s[k] + odd * c[k];
+    }
+  }
+}
+
 // From centred-and-scaled values of a row to the result.
 template <int N, typename T, typename U>
-__device__ __forceinline__ void finish(const Norm<T, U>& n, const U* weight, const U* bias, int channel, T* y,
-                                       const Pack<T, N>& residual, float (&v)[N]) {
+__device__ __forceinline__ void finish(const Norm<T, U>& n, const U* weight, const U* bias, int64_t row, int channel,
+                                       T* y, const Pack<T, N>& residual, float (&v)[N]) {
   float term[N];
   if (weight != nullptr) {
     load<N>(weight + channel, term);
@@ -67,12 +89,13 @@ __device__ __forceinline__ void finish(const Norm<T, U>& n, const U* weight, con
 #pragma unroll
     for (int k = 0; k < N; ++k) v[k] += term[k];
   }
+  if (n.cos != nullptr) rotate<N>(n, row, channel, v);
   store<N>(y + channel, v);
 }
 
 // The weights of a row's sample.
 template <typename T, typename U>
-__device__ const __forceinline__ U* of_sample(const Norm<T, U>& n, const U* parameters, int64_t row) {
+const __device__ __forceinline__ U* of_sample(const Norm<T, U>& n, const U* parameters, int64_t row) {
   if (parameters == nullptr || n.sample_stride == 0) return parameters;
   return parameters + n.rows_per_sample.divide(row).quotient * n.sample_stride;
 }
@@ -150,7 +173,7 @@ __global__ void __launch_bounds__(kGroup == 0 ? kRowThreads : kWarpsThreads) nor
     if constexpr (!kEarlyResidual) {
       if (n.residual != nullptr) residual[0] = load_pack<N>(n.residual + row * n.channels + channel);
     }
-    finish<N>(n, weight, bias, channel, y, residual[kEarlyResidual ? p : 0], v);
+    finish<N>(n, weight, bias, row, channel, y, residual[kEarlyResidual ? p : 0], v);
   });
 }
 
@@ -179,7 +202,7 @@ __global__ void __launch_bounds__(kLoopThreads) norm_loop_kernel(const Norm<T, U
     float v[1] = {(to_float(x[c]) - mean) * inverse};
     Pack<T, 1> residual{};
     if (n.residual != nullptr) residual.values[0] = n.residual[row * n.channels + c];
-    finish<1>(n, weight, bias, c, n.y + row * n.channels, residual, v);
+    finish<1>(n, weight, bias, row, c, n.y + row * n.channels, residual, v);
   }
 }
 
@@ -230,6 +253,34 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const ops::Rms
                                           .residual = values<T>(residual)});
   });
   return y;
+}
+
+Tensor rms_norm_rope_interleaved(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos,
+                                 const Tensor& sin) {
+  const Tensor source = on_device(x), factor = on_device(weight, DType::kF32);
+  const Tensor c = on_device(cos, DType::kF32), s = on_device(sin, DType::kF32);
+  Tensor y = empty(source.shape(), source.dtype());
+  if (y.numel() == 0) return y;
+  const int64_t half = c.dim(1);
+  bool fused = true;
+  dispatch_floating(y.dtype(), [&]<typename T>() {
+    constexpr int N = kWidth<T>;
+    // The kernel that takes a row a value at a time does not see pairs.
+    fused = y.dim(2) % N == 0 && 2 * half % N == 0 && y.dim(2) / N <= kRowThreads * 2 &&
+            aligned(source.raw(), factor.raw(), c.raw(), s.raw());
+    if (!fused) return;
+    run<false>("rms_norm_rope", Norm<T, float>{.x = values<T>(source),
+                                               .y = static_cast<T*>(y.raw_mut()),
+                                               .rows = y.dim(0) * y.dim(1),
+                                               .channels = static_cast<int>(y.dim(2)),
+                                               .eps = eps,
+                                               .weight = values<float>(factor),
+                                               .cos = values<float>(c),
+                                               .sin = values<float>(s),
+                                               .half = static_cast<int>(half),
+                                               .tokens = Divisor(y.dim(1))});
+  });
+  return fused ? y : rope_interleaved(rms_norm(source, factor, eps, {}), c, s);
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {

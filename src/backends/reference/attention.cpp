@@ -62,7 +62,9 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const ops::A
     const int64_t at_query = (batch * queries + query) * q.dim(2) + head * dim;
     const int64_t at_keys = batch * keys * k.dim(2) + head / sharing * dim;
     const float* bias = bias_row(options.bias, batch, query, queries, keys);
-    const float* head_bias = bias_row(options.head_bias, head, query, queries, keys);
+    const float* head_bias = options.head_bias.defined()
+                                 ? options.head_bias.data<float>() + head * (queries + keys - 1) + queries - 1 - query
+                                 : nullptr;
     std::vector<double> weights(static_cast<size_t>(keys));
     for (int64_t key = 0; key < keys; ++key) {
       double score = 0;

@@ -29,6 +29,8 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin);
 [[nodiscard]] Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin);
 
+[[nodiscard]] Tensor rms_norm_rope_interleaved(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos,
+                                               const Tensor& sin);
 [[nodiscard]] Tensor add(const Tensor& a, const Tensor& b);
 [[nodiscard]] Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
 [[nodiscard]] Tensor activate(const Tensor& x, ops::Activation activation);

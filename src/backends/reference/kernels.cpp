@@ -18,6 +18,7 @@ const ops::KernelTable& reference_kernels() {
       .relu_linear_attention_packed = reference::relu_linear_attention_packed,
       .rope_rotate_half = reference::rope_rotate_half,
       .rope_interleaved = reference::rope_interleaved,
+      .rms_norm_rope_interleaved = reference::rms_norm_rope_interleaved,
       .add = reference::add,
       .add_gated = reference::add_gated,
       .activate = reference::activate,

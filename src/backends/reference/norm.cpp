@@ -70,4 +70,9 @@ Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& s
   return y;
 }
 
+Tensor rms_norm_rope_interleaved(const Tensor& x, const Tensor& weight, float eps, const Tensor& cos,
+                                 const Tensor& sin) {
+  return rope_interleaved(rms_norm(x, weight, eps, {}), cos, sin);
+}
+
 }  // namespace swan::backends::reference

@@ -25,9 +25,9 @@ class Banded : public testing::TestWithParam<Case> {};
 TEST_P(Banded, GivesWhatTheWholeGives) {
   const auto [batch, height, width] = GetParam();
   Generator generator(5);
-  const Tensor x = generator.randn({batch, height, width, 6});
   const ops::ConvWeight w = {.weight = generator.randn({6, 6, 3, 3}), .bias = generator.randn({6}), .padding = 1};
   Context ctx = support::test_context();
+  const Tensor x = generator.randn({batch, height, width, 6}).on(ctx.device());
   int calls = 0;
   const auto block = [&](const Tensor& rows) {
     ++calls;
@@ -43,9 +43,9 @@ TEST_P(Banded, GivesWhatTheWholeGives) {
 TEST_P(Banded, ReusesMemoryThatIsGivenAway) {
   const auto [batch, height, width] = GetParam();
   Generator generator(7);
-  const Tensor x = generator.randn({batch, height, width, 4});
   const ops::ConvWeight w = {.weight = generator.randn({4, 4, 3, 3}), .padding = 1};
   Context ctx = support::test_context();
+  const Tensor x = generator.randn({batch, height, width, 4}).on(ctx.device());
   const auto block = [&](const Tensor& rows) {
     return ops::conv2d(ops::conv2d(rows, w, ops::Activation::kSilu, ctx), w, ops::Activation::kNone, ctx);
   };
@@ -63,9 +63,9 @@ TEST_P(Banded, ReusesMemoryThatIsGivenAway) {
 TEST_P(Banded, ScalesRows) {
   const auto [batch, height, width] = GetParam();
   Generator generator(6);
-  const Tensor x = generator.randn({batch, height, width, 4});
   const ops::ConvWeight w = {.weight = generator.randn({3, 4, 3, 3}), .padding = 1};
   Context ctx = support::test_context();
+  const Tensor x = generator.randn({batch, height, width, 4}).on(ctx.device());
   const auto up = [&](const Tensor& rows) {
     return ops::conv2d(ops::upsample_nearest(rows, 2, ctx), w, ops::Activation::kNone, ctx);
   };

@@ -67,12 +67,12 @@ TEST(Tiled, DecodesAFlatFieldWithoutSeams) {
                     AutoencoderDC::Halves::kDecoder);
   Context ctx = support::test_context();
   const Tensor z = Tensor::full({1, 8, 20, 20}, 0.1F);
-  const Tensor whole = vae.decode(z, ctx);
+  const Tensor whole = vae.decode(z, ctx).cpu();
   vae.enable_tiling({.tile_sample_min_height = 384,
                      .tile_sample_min_width = 384,
                      .tile_sample_stride_height = 256,
                      .tile_sample_stride_width = 256});
-  const Tensor parts = vae.decode(z, ctx);
+  const Tensor parts = vae.decode(z, ctx).cpu();
   ASSERT_EQ(parts.shape(), whole.shape());
   // The mean step across a seam may exceed that of the whole picture by less than one 8-bit level.
   const int64_t size = whole.dim(3);

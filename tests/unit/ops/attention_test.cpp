@@ -111,7 +111,7 @@ TEST_P(AttentionTest, AddsTheBiasOfAHead) {
                                       .kv_heads = c.kv_heads,
                                       .scale = 1 / std::sqrt(static_cast<float>(c.head_dim)),
                                       .bias = bias,
-                                      .head_bias = normal({c.heads, c.queries, c.keys}, 5)};
+                                      .head_bias = normal({c.heads, c.queries + c.keys - 1}, 5)};
     const Tensor y = attention(q, k, v, options, ctx);
     EXPECT_TRUE(close(y, attention(q, k, v, options, oracle), tolerance(v)));
   }

@@ -111,12 +111,17 @@ void add_attention(std::vector<OpRun>& all) {
   all.push_back({"relu_linear_attention_packed", {normal({1, 4099, 96}, 1)}, [](Inputs in, Context& ctx) {
                    return relu_linear_attention_packed(in[0], 32, 1e-15F, ctx);
                  }});
+  for (const int64_t dim : {26, 64})
+    all.push_back(
+        {dim == 26 ? "rms_norm_rope" : "rms_norm_rope_whole",
+         {normal({2, 77, 3 * dim}, 1), normal({3 * dim}, 2), normal({77, dim / 2}, 3), normal({77, dim / 2}, 4)},
+         [](Inputs in, Context& ctx) { return rms_norm_rope_interleaved(in[0], in[1], 1e-6F, in[2], in[3], ctx); }});
   all.push_back({"rope_interleaved",
                  {normal({2, 77, 3 * 26}, 1), normal({77, 13}, 2), normal({77, 13}, 3)},
                  [](Inputs in, Context& ctx) { return rope_interleaved(in[0], in[1], in[2], ctx); }});
   all.push_back({"attention_head_bias",
                  {normal({2, 131, 5 * 12}, 1), normal({2, 67, 5 * 12}, 2), normal({2, 67, 5 * 12}, 3),
-                  normal({5, 131, 67}, 4), normal({2, 67}, 5)},
+                  normal({5, 131 + 67 - 1}, 4), normal({2, 67}, 5)},
                  [](Inputs in, Context& ctx) {
                    return attention(in[0], in[1], in[2],
                                     {.heads = 5, .kv_heads = 5, .scale = 0.3F, .bias = in[4], .head_bias = in[3]}, ctx);
