@@ -1,10 +1,11 @@
 # Flags shared by every target of this project, and never by its consumers.
 add_library(swan_flags INTERFACE)
-target_compile_options(swan_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
-                                            $<$<BOOL:${SWAN_WERROR}>:-Werror>)
+target_compile_options(swan_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual $<$<BOOL:${SWAN_WERROR}>:-Werror>>
+  $<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${SWAN_WERROR}>:-Werror=all-warnings>>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # False where a literal and a std::string are joined: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105329
-  target_compile_options(swan_flags INTERFACE -Wno-restrict)
+  target_compile_options(swan_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
 if(SWAN_SANITIZE)
   target_compile_options(swan_flags INTERFACE -fsanitize=${SWAN_SANITIZE} -fno-omit-frame-pointer

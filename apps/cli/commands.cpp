@@ -93,7 +93,9 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
   o.text("--dtype", a.dtype, "TYPE", "How weights are kept: auto (as stored, the default), f32, bf16 or f16",
          choice({"auto", "f32", "bf16", "f16"}));
-  o.text("--device", a.device, "NAME", "auto (default) or cpu", choice({"auto", "cpu"}));
+  o.text("--device", a.device, "NAME",
+         "auto (default: a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU",
+         choice({"auto", "cpu", "cuda"}));
   o.text("--threads", a.threads, "N", fmt::format("Threads to compute with (default: all cores); {} the same", result));
   o.text("--embed-cache", a.embed_cache, "DIR|off",
          "Where what the text encoder makes of prompts is kept (default: $SWAN_EMBED_CACHE, or swan/embeddings in the "

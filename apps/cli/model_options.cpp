@@ -1,10 +1,20 @@
 #include "cli/model_options.h"
 
-#include <fmt/format.h>
-
 #include "cli/values.h"
 
 namespace swan::cli {
+
+namespace {
+// auto, cpu, cuda or cuda:N; whether that GPU is there is known when the model is opened.
+std::string parse_device(const std::string& text) {
+  constexpr std::string_view kNumbered = "cuda:";
+  if (text.starts_with(kNumbered)) {
+    (void)parse_int("--device cuda:N", text.substr(kNumbered.size()), 0, 63);
+    return text;
+  }
+  return text == "gpu" ? "cuda" : parse_choice("--device", text, {"auto", "cpu", "cuda"});
+}
+}  // namespace
 
 void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, int& threads) {
   if (a.model) {
@@ -13,13 +23,7 @@ void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, i
   }
   if (a.variant) load.variant = *a.variant;
   if (a.dtype) load.dtype = parse_choice("--dtype", *a.dtype, {"auto", "f32", "bf16", "f16"});
-  if (a.device) {
-    if (a.device->starts_with("cuda") || *a.device == "gpu") {
-      throw UsageError(
-          fmt::format("--device is '{}', but this build has no CUDA; leave --device out, or give cpu", *a.device));
-    }
-    load.device = parse_choice("--device", *a.device, {"auto", "cpu"});
-  }
+  if (a.device) load.device = parse_device(*a.device);
   if (a.threads) threads = parse_int("--threads", *a.threads, 1, 4096);
 
   load.embed_cache = default_embed_cache();

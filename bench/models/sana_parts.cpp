@@ -41,12 +41,12 @@ void sana_forward(const Options& options) {
   Generator generator(0);
   const Tensor latents = generator.randn({1, config.in_channels, size / 32, size / 32});
   models::SanaCondition condition;
-  condition.encoder_hidden_states = generator.randn({1, 300, config.caption_channels});
-  const std::vector<int32_t> mask(300, 1);
-  condition.encoder_attention_mask = Tensor::from(std::span<const int32_t>(mask), {1, 300});
+  const Tensor states = generator.randn({1, 300, config.caption_channels});
+  const std::vector<int32_t> ones(300, 1);
+  const Tensor mask = Tensor::from(std::span<const int32_t>(ones), {1, 300});
   condition.timestep = Tensor::full({1}, 500.0F);
   Context ctx(backends::cpu_kernels());
-  const auto run = [&] { (void)model.forward(latents, condition, ctx); };
+  const auto run = [&] { (void)model.forward(latents, model.encode_text(states, mask, ctx), condition, ctx); };
   run();
   print("transformer forward", fmt::format("{} x {}, 300 tokens", size, size), time_runs(options.runs, run));
 }

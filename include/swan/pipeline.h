@@ -24,9 +24,13 @@ struct EmbedCacheOptions {
 
 /// How to open a repository.
 struct LoadOptions {
-  std::string variant = {};     ///< "fp16" picks model.fp16.safetensors; empty: the plain files
-  std::string dtype = "auto";   ///< storage of the weights: auto (as stored), f32, bf16, f16. The CPU computes in f32
-  std::string device = "auto";  ///< auto or cpu
+  std::string variant = {};  ///< "fp16" picks model.fp16.safetensors; empty: the plain files
+  /// auto ($SWAN_DTYPE if set), f32, bf16, f16. On the CPU: the storage of the weights (auto: as stored); it computes
+  /// in f32. On a GPU: what networks compute in (auto: as the weights are stored, but bf16 for text encoders and
+  /// transformers in f32).
+  std::string dtype = "auto";
+  /// auto ($SWAN_DEVICE if set, else a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU
+  std::string device = "auto";
   EmbedCacheOptions embed_cache = {};  ///< none on disk unless asked for
 };
 

@@ -25,8 +25,10 @@ enum class DType : uint8_t { kF32, kF16, kBF16, kI8, kU8, kI32, kI64, kF8E4M3, k
 /// True for f32, f16, bf16 and the two f8 formats.
 [[nodiscard]] SWAN_API bool is_floating(DType dtype) noexcept;
 
-/// Where a tensor's bytes live. Only the CPU exists yet.
-enum class DeviceType : uint8_t { kCpu };
+/// Where a tensor's bytes live.
+enum class DeviceType : uint8_t { kCpu, kCuda };
+class Device;
+struct DeviceMirror;
 
 /// A tensor's dimensions, outermost first (PyTorch's order), at most kMaxRank of them, none negative, with a product
 /// that fits in int64: the constructors check this, so that code holding a Shape need not.
@@ -60,8 +62,8 @@ class SWAN_API Tensor {
  public:
   Tensor() = default;  ///< undefined: defined() is false
 
-  /// Uninitialised storage. @throws Error kOutOfMemory saying what was asked
-  [[nodiscard]] static Tensor empty(const Shape& shape, DType dtype);
+  /// Uninitialised storage. @param device  null: the host. @throws Error kOutOfMemory saying what was asked
+  [[nodiscard]] static Tensor empty(const Shape& shape, DType dtype, Device* device = nullptr);
   [[nodiscard]] static Tensor zeros(const Shape& shape, DType dtype);
   [[nodiscard]] static Tensor full(const Shape& shape, float value);  ///< f32
   /// A copy of `values` as f32. @throws Error kShapeMismatch when the count differs from the shape's
@@ -79,13 +81,16 @@ class SWAN_API Tensor {
   [[nodiscard]] size_t rank() const noexcept { return shape_.rank(); }
   [[nodiscard]] int64_t numel() const noexcept { return defined() ? shape_.numel() : 0; }
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
-  [[nodiscard]] DeviceType device() const noexcept { return DeviceType::kCpu; }
+  [[nodiscard]] DeviceType device_type() const noexcept {
+    return device_ == nullptr ? DeviceType::kCpu : DeviceType::kCuda;
+  }
+  [[nodiscard]] Device* device() const noexcept { return device_; }  ///< null: the host
   [[nodiscard]] size_t nbytes() const noexcept { return static_cast<size_t>(numel()) * size_of(dtype_); }
 
   [[nodiscard]] const void* raw() const noexcept { return data_; }
   /// For the code that has just made the tensor. Writing to bytes that others share is a defect.
   [[nodiscard]] void* raw_mut() noexcept { return data_; }
-  /// @throws Error kInvalidArgument when T is not the element type
+  /// @throws Error kInvalidArgument when T is not the element type, or the bytes are not the host's
   template <typename T>
   [[nodiscard]] const T* data() const {
     check_type(sizeof(T), std::is_floating_point_v<T>);
@@ -100,8 +105,8 @@ class SWAN_API Tensor {
   /// Whether nothing else shares the bytes: whoever was given such a tensor for good may write over it.
   [[nodiscard]] bool unique() const noexcept { return owner_.use_count() == 1 && !mapped_; }
 
-  /// Gives the memory of a mapped tensor's pages back until they are read again; does nothing for other tensors. For
-  /// weights that have been repacked.
+  /// Gives the memory of a mapped tensor's pages back until they are read again, and that of a constant's copy on a
+  /// device until it is used again. For weights that have been repacked or whose turn is over.
   void drop_pages() const noexcept;
 
   /// The same bytes under another shape; one dimension may be -1. @throws Error kShapeMismatch naming both shapes
@@ -109,18 +114,28 @@ class SWAN_API Tensor {
   [[nodiscard]] Tensor reshape(const Shape& shape) const;
   /// Rows [begin, end) of the first dimension, sharing the bytes. @throws Error kInvalidArgument when out of range
   [[nodiscard]] Tensor slice(int64_t begin, int64_t end) const;
-  /// A copy with storage of its own.
+  /// A copy with storage of its own, on the same device.
   [[nodiscard]] Tensor clone() const;
   /// The values in another dtype, rounded to nearest even. What is too large becomes infinity, but in f8_e4m3, which
   /// has none, the largest finite value, and in integers the nearest they hold. The same tensor when the dtype is its
   /// own.
   [[nodiscard]] Tensor to(DType dtype) const;
 
+  /// The same bytes, declared never to change: what `on` puts on a device is then kept with them and made only once.
+  /// Weights and tables are such.
+  [[nodiscard]] Tensor constant() const;
+  /// The same values on a device (null: the host), in a dtype. The same tensor when it is there already.
+  [[nodiscard]] Tensor on(Device* device, DType dtype) const;
+  [[nodiscard]] Tensor on(Device* device) const { return on(device, dtype_); }
+  [[nodiscard]] Tensor cpu() const { return on(nullptr); }
+
  private:
   void check_type(size_t element_size, bool floating) const;
 
   void* data_ = nullptr;
   std::shared_ptr<void> owner_;
+  std::shared_ptr<DeviceMirror> mirror_;  // of constants
+  Device* device_ = nullptr;
   Shape shape_;
   DType dtype_ = DType::kF32;
   bool mapped_ = false;

@@ -6,19 +6,32 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "core/allocator.h"
 #include "core/convert.h"
+#include "core/device.h"
 #include "core/error.h"
+#include "core/parallel.h"
 
 namespace swan {
 
-Tensor Tensor::empty(const Shape& shape, DType dtype) {
+// What a constant's tensors share: its copy on a device, made at first use.
+struct DeviceMirror {
+  const void* base;  // of the tensor that `constant` was called on; slices lie within
+  Shape shape;
+  std::mutex mutex;
+  Tensor copy;
+};
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device* device) {
   Tensor t;
   t.shape_ = shape;
   t.dtype_ = dtype;
-  t.owner_ = CachingAllocator::cpu().allocate(static_cast<size_t>(shape.numel()) * size_of(dtype));
+  t.device_ = device;
+  const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
+  t.owner_ = device == nullptr ? CachingAllocator::cpu().allocate(bytes) : device->allocate(bytes);
   t.data_ = t.owner_.get();
   return t;
 }
@@ -60,6 +73,8 @@ Tensor Tensor::view_of(const void* data, const Shape& shape, DType dtype, std::s
 }
 
 void Tensor::check_type(size_t element_size, bool floating) const {
+  if (device_ != nullptr)
+    fail(ErrorCode::kInvalidArgument, "a tensor {} on {} was read as if it were on the host.", shape_, device_->name());
   const bool float32 = dtype_ == DType::kF32;
   if (element_size != size_of(dtype_) || floating != float32)
     fail(ErrorCode::kInvalidArgument, "a tensor of {} {} was read as {}-byte {} elements.", dtype_, shape_,
@@ -67,6 +82,10 @@ void Tensor::check_type(size_t element_size, bool floating) const {
 }
 
 void Tensor::drop_pages() const noexcept {
+  if (mirror_) {
+    const std::scoped_lock lock(mirror_->mutex);
+    mirror_->copy = {};
+  }
   if (!mapped_) return;
   // Whole pages only: those at the ends may hold a neighbour's bytes.
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
@@ -111,16 +130,68 @@ Tensor Tensor::slice(int64_t begin, int64_t end) const {
 }
 
 Tensor Tensor::clone() const {
-  Tensor t = empty(shape_, dtype_);
-  std::memcpy(t.data_, data_, nbytes());
+  Tensor t = empty(shape_, dtype_, device_);
+  copy_bytes(t, 0, *this, 0, static_cast<int64_t>(nbytes()));
   return t;
 }
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return *this;
-  Tensor t = empty(shape_, dtype);
-  convert(data_, dtype_, t.data_, dtype, shape_.numel());
+  Tensor t = empty(shape_, dtype, device_);
+  if (device_ != nullptr) {
+    device_->convert(data_, dtype_, t.data_, dtype, shape_.numel());
+  } else {
+    convert(data_, dtype_, t.data_, dtype, shape_.numel());
+  }
   return t;
+}
+
+Tensor Tensor::constant() const {
+  Tensor t = *this;
+  if (t.mirror_ || !defined() || device_ != nullptr) return t;
+  t.mirror_ = std::make_shared<DeviceMirror>();
+  t.mirror_->base = data_;
+  t.mirror_->shape = shape_;
+  return t;
+}
+
+Tensor Tensor::on(Device* device, DType dtype) const {
+  if (!defined()) return *this;
+  if (device == device_) return to(dtype);
+  if (device == nullptr) {
+    const Tensor source = size_of(dtype) < size_of(dtype_) ? to(dtype) : *this;
+    Tensor t = empty(shape_, source.dtype_);
+    device_->download(t.data_, source.data_, t.nbytes());
+    return t.to(dtype);
+  }
+  if (device_ != nullptr) return cpu().on(device, dtype);
+  if (!mirror_) {
+    Tensor t = empty(shape_, dtype_, device);
+    device->upload(t.data_, data_, nbytes());
+    return t.to(dtype);
+  }
+  const std::scoped_lock lock(mirror_->mutex);
+  if (Tensor& copy = mirror_->copy; !copy.defined() || copy.device_ != device || copy.dtype_ != dtype)
+    copy = view_of(mirror_->base, mirror_->shape, dtype_, owner_).on(device, dtype);
+  Tensor t = mirror_->copy;
+  t.shape_ = shape_;
+  const auto offset = static_cast<const char*>(data_) - static_cast<const char*>(mirror_->base);
+  t.data_ = static_cast<char*>(t.data_) +
+            offset / static_cast<ptrdiff_t>(size_of(dtype_)) * static_cast<ptrdiff_t>(size_of(dtype));
+  return t;
+}
+
+void copy_bytes(Tensor& to, int64_t to_offset, const Tensor& from, int64_t from_offset, int64_t bytes) {
+  SWAN_ASSERT(to.device() == from.device());
+  auto* target = static_cast<char*>(to.raw_mut()) + to_offset;
+  const auto* source = static_cast<const char*>(from.raw()) + from_offset;
+  if (to.device() != nullptr) {
+    to.device()->copy(target, source, static_cast<size_t>(bytes));
+    return;
+  }
+  parallel_ranges(bytes, int64_t{1} << 20, [&](int64_t begin, int64_t end) {
+    std::memcpy(target + begin, source + begin, static_cast<size_t>(end - begin));
+  });
 }
 
 }  // namespace swan

@@ -58,7 +58,14 @@ void Weights::add(const std::shared_ptr<const SafetensorsFile>& file,
            "revision.",
            name, file->path(), listed != weight_map.end() ? listed->second : there->second->path());
     bytes_ += entry.end - entry.begin;
+    if (entry.unsupported_dtype.empty()) bytes_by_dtype_[entry.dtype] += entry.end - entry.begin;
   }
+}
+
+DType Weights::dtype() const {
+  const auto most = std::max_element(bytes_by_dtype_.begin(), bytes_by_dtype_.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == bytes_by_dtype_.end() ? DType::kF32 : most->first;
 }
 
 bool Weights::contains(const std::string& name) const { return tensors_.contains(name); }

@@ -41,6 +41,8 @@ class Weights {
   [[nodiscard]] const std::vector<std::string>& files() const noexcept { return files_; }
   /// Bytes of all tensors together.
   [[nodiscard]] size_t bytes() const noexcept { return bytes_; }
+  /// The dtype that most of the bytes are of; f32 where no tensor has a dtype that Swan knows.
+  [[nodiscard]] DType dtype() const;
   /// The files for a message: "x/model.safetensors", or "x/model.safetensors.index.json (3 shards)".
   [[nodiscard]] const std::string& description() const noexcept { return description_; }
 
@@ -51,6 +53,7 @@ class Weights {
   std::string description_;
   std::vector<std::string> files_;
   size_t bytes_ = 0;
+  std::map<DType, size_t> bytes_by_dtype_;
   std::map<std::string, std::shared_ptr<const SafetensorsFile>> tensors_;  // by name
   std::set<std::string> taken_;
   std::vector<std::pair<std::string, Shape>> absent_;

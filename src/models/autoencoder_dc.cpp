@@ -128,7 +128,7 @@ class DCEncoder : public nn::Module {
   }
 
   [[nodiscard]] Tensor forward(const Tensor& picture, Context& ctx) const {
-    const Tensor pixels = ops::nchw_to_nhwc(picture, ctx);
+    const Tensor pixels = ops::nchw_to_nhwc(ctx.to_compute(picture), ctx);
     Tensor x = conv_in_ ? conv_in_->forward(pixels, ctx) : down_in_->forward(pixels, ctx);
     if (conv_in_) (void)tap(ctx, x, "conv_in");
     for (const Stage& stage : down_blocks_) x = stage.forward(std::move(x), ctx);
@@ -176,7 +176,7 @@ class DCDecoder : public nn::Module {
   }
 
   [[nodiscard]] Tensor forward(const Tensor& z, Context& ctx) const {
-    const Tensor latents = ops::nchw_to_nhwc(z, ctx);
+    const Tensor latents = ops::nchw_to_nhwc(ctx.to_compute(z), ctx);
     Tensor x = tap(ctx, conv_in_.forward(latents, ctx), "conv_in");
     if (in_repeats_ > 0) x = ops::add(x, ops::repeat_channels(latents, in_repeats_, ctx), ctx);
     for (auto stage = up_blocks_.rbegin(); stage != up_blocks_.rend(); ++stage) x = stage->forward(std::move(x), ctx);

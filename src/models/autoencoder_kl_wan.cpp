@@ -230,7 +230,8 @@ AutoencoderKLWan::~AutoencoderKLWan() = default;
 namespace {
 
 // [1, C, T, H, W] to T frames [1, H, W, C]: what clip_of puts together.
-std::vector<WanFrame> frames_of(const Tensor& clip, Context& ctx) {
+std::vector<WanFrame> frames_of(const Tensor& video, Context& ctx) {
+  const Tensor clip = video.on(nullptr, DType::kF32);
   const int64_t channels = clip.dim(1), count = clip.dim(2), height = clip.dim(3), width = clip.dim(4);
   std::vector<WanFrame> frames;
   for (int64_t t = 0; t < count; ++t) {
@@ -238,7 +239,7 @@ std::vector<WanFrame> frames_of(const Tensor& clip, Context& ctx) {
     for (int64_t c = 0; c < channels; ++c)
       std::memcpy(planes.data_mut<float>() + c * height * width, clip.data<float>() + (c * count + t) * height * width,
                   static_cast<size_t>(height * width) * sizeof(float));
-    frames.push_back(ops::nchw_to_nhwc(planes, ctx));
+    frames.push_back(ops::nchw_to_nhwc(ctx.to_compute(planes), ctx));
   }
   return frames;
 }
@@ -272,7 +273,8 @@ void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Te
   if (z.dim(0) != 1 || z.dim(1) != config_.z_dim || z.dim(2) < 1)
     fail(ErrorCode::kShapeMismatch, "AutoencoderKLWan: latents {} are not one clip of {} channels.", z.shape(),
          config_.z_dim);
-  const auto clamped = [&](Tensor made) {
+  const auto clamped = [&](const Tensor& raw) {
+    Tensor made = raw.on(nullptr, DType::kF32);
     clamp_to_range(made);
     frame(made);
   };

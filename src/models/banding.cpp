@@ -1,31 +1,22 @@
 #include "models/banding.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "core/parallel.h"
+#include "core/device.h"
 
 namespace swan::models {
 
 namespace {
-constexpr int64_t kBandBytes = int64_t{64} << 20;
 constexpr int64_t kLeastRowsPerHalo = 8;  // a band this many times its halo: the rows computed twice stay few
 }  // namespace
 
-namespace {
-// On several threads, for the first touch of a large tensor's pages costs more than the copy.
-void copy_rows(const float* from, float* to, int64_t floats) {
-  parallel_ranges(floats, int64_t{1} << 18, [&](int64_t begin, int64_t end) {
-    std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin) * sizeof(float));
-  });
-}
-}  // namespace
-
 Tensor banded(Tensor x, const Band& band, const std::function<Tensor(const Tensor&)>& fn, Context& ctx) {
-  const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3), row = width * channels;
+  const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
+  const int64_t row = width * channels * static_cast<int64_t>(size_of(x.dtype()));  // bytes
   // Even, as is every halo but an upsampler's: the tiles of a minimal-filtering convolution then lie as in the whole.
   const int64_t rows =
-      std::max({kBandBytes / std::max<int64_t>(band.row_bytes, 1), kLeastRowsPerHalo * band.halo, int64_t{2}}) / 2 * 2;
+      std::max({ctx.band_bytes() / std::max<int64_t>(band.row_bytes, 1), kLeastRowsPerHalo * band.halo, int64_t{2}}) /
+      2 * 2;
   if (batch * height <= rows || ctx.recording()) return fn(x);
   const bool may_overwrite = x.unique();
   Tensor out, above;  // above: the halo over the next band as it was, once x is being written over
@@ -36,22 +27,25 @@ Tensor banded(Tensor x, const Band& band, const std::function<Tensor(const Tenso
       const int64_t h0 = std::max<int64_t>(0, r0 - band.halo), h1 = std::min(height, r1 + band.halo);
       Tensor part = x.reshape({batch * height, width, channels}).slice(b * height + h0, b * height + h1);
       if (above.defined() && r0 > 0) {
-        Tensor whole = Tensor::empty({h1 - h0, width, channels}, DType::kF32);
-        copy_rows(above.data<float>(), whole.data_mut<float>(), (r0 - h0) * row);
-        copy_rows(part.data<float>() + (r0 - h0) * row, whole.data_mut<float>() + (r0 - h0) * row, (h1 - r0) * row);
+        Tensor whole = Tensor::empty({h1 - h0, width, channels}, x.dtype(), x.device());
+        copy_bytes(whole, 0, above, 0, (r0 - h0) * row);
+        copy_bytes(whole, (r0 - h0) * row, part, (r0 - h0) * row, (h1 - r0) * row);
         part = whole;
       }
       const Tensor made = fn(part.reshape({1, h1 - h0, width, channels}));
-      const int64_t made_row = made.dim(2) * made.dim(3);
+      const int64_t made_row = made.dim(2) * made.dim(3) * static_cast<int64_t>(size_of(made.dtype()));
       const Shape shape = {batch, height * band.scale, made.dim(2), made.dim(3)};
-      if (!out.defined()) out = may_overwrite && shape == x.shape() ? x : Tensor::empty(shape, DType::kF32);
+      if (!out.defined())
+        out = may_overwrite && shape == x.shape() && made.dtype() == x.dtype()
+                  ? x
+                  : Tensor::empty(shape, made.dtype(), made.device());
       if (out.raw() == x.raw()) {
         const int64_t kept = std::min(band.halo, r1);
-        above = Tensor::empty({kept, width, channels}, DType::kF32);
-        copy_rows(part.data<float>() + (r1 - kept - h0) * row, above.data_mut<float>(), kept * row);
+        above = Tensor::empty({kept, width, channels}, x.dtype(), x.device());
+        copy_bytes(above, 0, part, (r1 - kept - h0) * row, kept * row);
       }
-      copy_rows(made.data<float>() + (r0 - h0) * band.scale * made_row,
-                out.data_mut<float>() + (b * height + r0) * band.scale * made_row, (r1 - r0) * band.scale * made_row);
+      copy_bytes(out, (b * height + r0) * band.scale * made_row, made, (r0 - h0) * band.scale * made_row,
+                 (r1 - r0) * band.scale * made_row);
     }
   }
   return out;

@@ -74,7 +74,7 @@ Rope make_rope(const Gemma2Config& c, int64_t length) {
       rope.sin.data_mut<float>()[p * half + i] = std::sin(angle);
     }
   }
-  return rope;
+  return {rope.cos.constant(), rope.sin.constant()};
 }
 
 // Causal, within the window, and only at tokens. The smallest finite number, not -inf: a row with no key at all comes
@@ -90,7 +90,7 @@ Tensor make_mask(const Tensor& attention_mask, int64_t window) {
         const bool seen = k <= q && q - k < window && mask[b * length + k] != 0;
         *y++ = seen ? 0.0F : std::numeric_limits<float>::lowest();
       }
-  return bias;
+  return bias.constant();
 }
 
 }  // namespace

@@ -75,11 +75,14 @@ class SanaAttention : public nn::Module {
     return tap(ctx, to_out_.forward(y, ctx));
   }
 
-  // hidden [B, N, C] attends to context [B, L, C'].
-  [[nodiscard]] Tensor forward_softmax(const Tensor& hidden, const Tensor& context,
+  // What the tokens attend to: text [B, L, C'].
+  [[nodiscard]] SanaText::Keys keys(const Tensor& text, Context& ctx) const {
+    return {key(text, ctx), to_v_.forward(text, ctx)};
+  }
+  // hidden [B, N, C] attends to the text.
+  [[nodiscard]] Tensor forward_softmax(const Tensor& hidden, const SanaText::Keys& text,
                                        const ops::AttentionOptions& options, Context& ctx) const {
-    const Tensor y = ops::attention(query(hidden, ctx), key(context, ctx), to_v_.forward(context, ctx), options, ctx);
-    return tap(ctx, to_out_.forward(y, ctx));
+    return tap(ctx, to_out_.forward(ops::attention(query(hidden, ctx), text.key, text.value, options, ctx), ctx));
   }
 
  private:
@@ -130,7 +133,8 @@ class SanaTimeEmbed : public nn::Module {
     TimestepEmbedding(int64_t dim, const nn::Scope& s)
         : Module(s), linear_1_(s / "linear_1", kSinusoids, dim), linear_2_(s / "linear_2", dim, dim) {}
     [[nodiscard]] Tensor forward(const Tensor& t, Context& ctx) const {
-      const Tensor x = linear_1_.forward(ops::timestep_embedding(t, kSinusoids), ctx, ops::Activation::kSilu);
+      const Tensor x =
+          linear_1_.forward(ctx.to_compute(ops::timestep_embedding(t, kSinusoids, ctx)), ctx, ops::Activation::kSilu);
       return tap(ctx, linear_2_.forward(x, ctx));
     }
 
@@ -166,8 +170,10 @@ class SanaTransformerBlock : public nn::Module {
     norm2_bias_ = (s / "norm2").vector("bias", {c.inner_dim()});
   }
 
-  // hidden [B, N, C] with N = height * width;  text [B, L, C'];  text_bias [B, L] or [B, N, L];  temb [B, 6 C]
-  [[nodiscard]] Tensor forward(Tensor hidden, const Tensor& text, const Tensor& text_bias, const Tensor& temb,
+  [[nodiscard]] SanaText::Keys keys(const Tensor& text, Context& ctx) const { return attn2_.keys(text, ctx); }
+
+  // hidden [B, N, C] with N = height * width;  text_bias [B, L] or [B, N, L];  temb [B, 6 C]
+  [[nodiscard]] Tensor forward(Tensor hidden, const SanaText::Keys& text, const Tensor& text_bias, const Tensor& temb,
                                int64_t height, int64_t width, Context& ctx) const {
     // 1. Modulation
     const int64_t batch = hidden.dim(0), channels = hidden.dim(2);
@@ -246,19 +252,19 @@ Tensor SanaTransformer2DModel::patch_embed(const Tensor& latents, Context& ctx) 
                               .width = grid.dim(2),
                               .base_size = config_.sample_size / config_.patch_size,
                               .interpolation_scale = *config_.interpolation_scale};
-    tokens = ops::add(tokens, sincos_position_embedding(grid.dim(3), shape), ctx);
+    const std::string key = fmt::format("{}: {} x {} positions", path(), shape.height, shape.width);
+    tokens = ops::add(tokens, ctx.constant(key, [&] { return sincos_position_embedding(grid.dim(3), shape); }), ctx);
   }
   return tap(ctx, tokens, "patch_embed");
 }
 
 namespace {
 // A 0/1 mask becomes (1 - mask) * -10000, added to the scores; a bias is taken as it is.
-Tensor text_bias_of(const Tensor& mask, int64_t tokens) {
+Tensor text_bias_of(const Tensor& mask) {
   if (!mask.defined()) return {};
   if (mask.rank() == 3) {
     const int64_t batch = mask.dim(0), length = mask.dim(2);
     if (mask.dim(1) == 1) return mask.reshape({batch, length});
-    check_same_shape("SanaTransformer2DModel", "encoder_attention_mask", mask.shape(), {batch, tokens, length});
     return mask;
   }
   check_rank("SanaTransformer2DModel", "encoder_attention_mask", mask, 2);
@@ -269,8 +275,19 @@ Tensor text_bias_of(const Tensor& mask, int64_t tokens) {
 }
 }  // namespace
 
-Tensor SanaTransformer2DModel::forward(const Tensor& hidden_states, const SanaCondition& condition,
-                                       Context& ctx) const {
+SanaText SanaTransformer2DModel::encode_text(const Tensor& encoder_hidden_states, const Tensor& encoder_attention_mask,
+                                             Context& ctx) const {
+  SanaText out{.blocks = {}, .bias = text_bias_of(encoder_attention_mask).on(ctx.device())};
+  Tensor text = ctx.to_compute(encoder_hidden_states);
+  text = caption_linear_1_.forward(text, ctx, ops::Activation::kGeluTanh);
+  text = tap(ctx, caption_linear_2_.forward(text, ctx), "caption_projection");
+  text = tap(ctx, caption_norm_.forward(text, ctx), "caption_norm");  // [B, L, C]
+  for (const SanaTransformerBlock& block : transformer_blocks_) out.blocks.push_back(block.keys(text, ctx));
+  return out;
+}
+
+Tensor SanaTransformer2DModel::forward(const Tensor& hidden_states, const SanaText& text,
+                                       const SanaCondition& condition, Context& ctx) const {
   check_rank("SanaTransformer2DModel", "hidden_states", hidden_states, 4);
   const int64_t p = config_.patch_size;
   const int64_t height = hidden_states.dim(2) / p, width = hidden_states.dim(3) / p;
@@ -282,19 +299,15 @@ Tensor SanaTransformer2DModel::forward(const Tensor& hidden_states, const SanaCo
          condition.guidance.defined() ? "given" : "not given", time_embed_->has_guidance());
 
   // 1. Input
-  Tensor hidden = patch_embed(hidden_states, ctx);  // [B, N, C]
+  Tensor hidden = patch_embed(ctx.to_compute(hidden_states), ctx);  // [B, N, C]
   const auto time = time_embed_->forward(condition.timestep, condition.guidance, ctx);
-  const Tensor text_bias = text_bias_of(condition.encoder_attention_mask, hidden.dim(1));
-  Tensor text = caption_linear_1_.forward(condition.encoder_hidden_states, ctx, ops::Activation::kGeluTanh);
-  text = tap(ctx, caption_linear_2_.forward(text, ctx), "caption_projection");
-  text = tap(ctx, caption_norm_.forward(text, ctx), "caption_norm");  // [B, L, C]
 
   // 2. Transformer blocks
   for (size_t i = 0; i < transformer_blocks_.size(); ++i) {
     ctx.check_cancelled();
-    hidden = transformer_blocks_[i].forward(hidden, text, text_bias, time.modulation, height, width, ctx);
+    hidden = transformer_blocks_[i].forward(hidden, text.blocks.at(i), text.bias, time.modulation, height, width, ctx);
     if (i > 0 && i <= condition.controlnet_block_samples.size())
-      hidden = ops::add(hidden, condition.controlnet_block_samples[i - 1], ctx);
+      hidden = ops::add(hidden, ctx.to_compute(condition.controlnet_block_samples[i - 1]), ctx);
   }
 
   // 3. Normalization, by the embedded timestep rather than its projection

@@ -32,12 +32,19 @@ struct SanaConfig {
 class SanaTransformerBlock;
 class SanaTimeEmbed;
 
-/// What SanaTransformer2DModel::forward takes besides the latents; see there.
+/// A prompt as the blocks attend to it: made once for all steps.
+struct SanaText {
+  struct Keys {
+    Tensor key, value;  ///< [B, L, C]
+  };
+  std::vector<Keys> blocks;
+  Tensor bias;  ///< [B, L] or [B, N, L] f32, added to the scores; undefined: none
+};
+
+/// What SanaTransformer2DModel::forward takes besides latents and text; see there.
 struct SanaCondition {
-  Tensor encoder_hidden_states;   ///< [B, L, caption_channels] f32
-  Tensor encoder_attention_mask;  ///< [B, L] i32: 1 = token; or [B, 1, L] f32: an additive bias; undefined: none
-  Tensor timestep;                ///< [B] f32, already times timestep_scale
-  Tensor guidance;                ///< [B] f32, already times guidance_embeds_scale; undefined: none
+  Tensor timestep;                               ///< [B] f32, already times timestep_scale
+  Tensor guidance;                               ///< [B] f32, already times guidance_embeds_scale; undefined: none
   std::vector<Tensor> controlnet_block_samples;  ///< each [B, N, inner_dim]; sample i is added after block i + 1
 };
 
@@ -48,10 +55,16 @@ class SanaTransformer2DModel : public nn::Module {
   SanaTransformer2DModel(const SanaConfig& config, const nn::Scope& scope);
   ~SanaTransformer2DModel();
 
+  /// @param encoder_hidden_states   [B, L, caption_channels] f32
+  /// @param encoder_attention_mask  [B, L] i32: 1 = token; or [B, 1, L] or [B, N, L] f32: an additive bias; undefined:
+  ///                                none
+  [[nodiscard]] SanaText encode_text(const Tensor& encoder_hidden_states, const Tensor& encoder_attention_mask,
+                                     Context& ctx) const;
   /// @param hidden_states  latents, [B, in_channels, H, W] f32, H and W multiples of patch_size
-  /// @return               [B, out_channels, H, W] f32
+  /// @return               [B, out_channels, H, W] in the context's dtype
   /// @throws Error kShapeMismatch, kInvalidArgument; kCancelled between blocks
-  [[nodiscard]] Tensor forward(const Tensor& hidden_states, const SanaCondition& condition, Context& ctx) const;
+  [[nodiscard]] Tensor forward(const Tensor& hidden_states, const SanaText& text, const SanaCondition& condition,
+                               Context& ctx) const;
   [[nodiscard]] const SanaConfig& config() const noexcept { return config_; }
 
  private:

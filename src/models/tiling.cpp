@@ -89,13 +89,15 @@ Tensor tiled(const Tensor& x, const TileAxes& axes, const std::function<Tensor(c
   const auto out_extent = [](const TileAxis& axis, int64_t in) {
     return in * axis.out_min / axis.in_min;  // tiles keep the picture's proportions
   };
+  const Tensor host = x.on(nullptr, DType::kF32);
   Tensor out;
   std::vector<Tensor> above;
   for (int64_t i = 0; i < height; i += rows.in_stride) {
     std::vector<Tensor> row;
     for (int64_t j = 0; j < width; j += columns.in_stride) {
       ctx.check_cancelled();
-      row.push_back(fn(crop(x, i, j, std::min(rows.in_min, height - i), std::min(columns.in_min, width - j))));
+      const Tensor part = crop(host, i, j, std::min(rows.in_min, height - i), std::min(columns.in_min, width - j));
+      row.push_back(fn(part).on(nullptr, DType::kF32));
       Tensor& tile = row.back();
       if (!out.defined())
         out = Tensor::empty({x.dim(0), tile.dim(1), out_extent(rows, height), out_extent(columns, width)}, DType::kF32);

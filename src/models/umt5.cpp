@@ -56,7 +56,7 @@ Tensor make_mask(const Tensor& attention_mask) {
   Tensor bias = Tensor::empty(attention_mask.shape(), DType::kF32);
   for (int64_t i = 0; i < bias.numel(); ++i)
     bias.data_mut<float>()[i] = attention_mask.data<int32_t>()[i] != 0 ? 0.0F : std::numeric_limits<float>::lowest();
-  return bias;
+  return bias.constant();
 }
 
 }  // namespace

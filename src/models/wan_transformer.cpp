@@ -142,7 +142,7 @@ class WanConditionEmbedder : public nn::Module {
     Tensor timestep_proj;  // [B, 6 C]
   };
   [[nodiscard]] Time time(const Tensor& timestep, Context& ctx) const {
-    const Tensor proj = tap(ctx, ops::timestep_embedding(timestep, freq_dim_), "timesteps_proj");
+    const Tensor proj = tap(ctx, ops::timestep_embedding(timestep, freq_dim_, ctx), "timesteps_proj");
     const Tensor hidden = time_linear_1_.forward(proj, ctx, ops::Activation::kSilu);
     const Tensor temb = tap(ctx, time_linear_2_.forward(hidden, ctx), "time_embedder");
     const Tensor activated = ops::activate(temb, ops::Activation::kSilu, ctx);
@@ -205,13 +205,14 @@ class WanTransformerBlock : public nn::Module {
     return ops::layer_norm_modulate(hidden, none, none, eps_, ctx);
   }
 
-  // Tokens a few thousand at a time: all of a long clip's would take a gigabyte between the two layers.
+  // Some thousand tokens at a time: all of a long clip's would take a gigabyte between the two layers.
   [[nodiscard]] Tensor feed_forward(const Tensor& x, Context& ctx) const {
-    constexpr int64_t kTokens = 4096;
+    constexpr int64_t kTokenBytes = int64_t{1} << 14;  // about, of 1.3B
+    const int64_t tokens = ctx.band_bytes() / kTokenBytes;
     const Tensor rows = x.reshape({x.dim(0) * x.dim(1), dim_});
     std::vector<Tensor> parts;
-    for (int64_t begin = 0; begin < rows.dim(0); begin += kTokens) {
-      const Tensor some = rows.slice(begin, std::min(rows.dim(0), begin + kTokens));
+    for (int64_t begin = 0; begin < rows.dim(0); begin += tokens) {
+      const Tensor some = rows.slice(begin, std::min(rows.dim(0), begin + tokens));
       parts.push_back(ffn_out_.forward(ffn_in_.forward(some, ctx, ops::Activation::kGeluTanh), ctx));
     }
     return tap(ctx, ops::concat_rows(parts, ctx).reshape(x.shape()), "ffn");
@@ -266,7 +267,7 @@ WanText WanTransformer3DModel::encode_text(const Tensor& encoder_hidden_states, 
   check_rank("WanTransformer3DModel", "encoder_hidden_states", encoder_hidden_states, 3);
   const int64_t batch = encoder_hidden_states.dim(0), length = encoder_hidden_states.dim(1);
   const int64_t dim = encoder_hidden_states.dim(2);
-  const int64_t used = rows_before_zeros(encoder_hidden_states), alike = length - used;
+  const int64_t used = rows_before_zeros(encoder_hidden_states.cpu()), alike = length - used;
   WanText text;
   Tensor states = encoder_hidden_states;
   if (alike > 1) {
@@ -278,7 +279,8 @@ WanText WanTransformer3DModel::encode_text(const Tensor& encoder_hidden_states, 
     for (int64_t b = 0; b < batch; ++b)
       text.bias.data_mut<float>()[b * (used + 1) + used] = std::log(static_cast<float>(alike));
   }
-  const Tensor embedded = condition_embedder_->text(states, ctx);
+  text.bias = text.bias.on(ctx.device());
+  const Tensor embedded = condition_embedder_->text(ctx.to_compute(states), ctx);
   for (const WanTransformerBlock& block : blocks_) text.blocks.push_back(block.keys(embedded, ctx));
   return text;
 }
@@ -295,8 +297,11 @@ Tensor WanTransformer3DModel::forward(const Tensor& hidden_states, const Tensor&
          hidden_states.shape(), config_.rope_max_seq_len);
 
   // 1. Patch and position embedding
-  const Rope rope = make_rope(config_, grid);
-  Tensor hidden = patch_embedding_.forward(ops::patchify_video(hidden_states, p, ctx), ctx);  // [B, N, C]
+  const std::string grid_key = fmt::format("{}: rope {} x {} x {}", path(), grid.frames, grid.height, grid.width);
+  const Rope rope = {ctx.constant(grid_key + " cos", [&] { return make_rope(config_, grid).cos; }),
+                     ctx.constant(grid_key + " sin", [&] { return make_rope(config_, grid).sin; })};
+  Tensor hidden =
+      patch_embedding_.forward(ops::patchify_video(ctx.to_compute(hidden_states), p, ctx), ctx);  // [B, N, C]
   tap_made(ctx, "patch_embedding", [&] { return ops::unpatchify_video(hidden, grid, {1, 1, 1}, ctx); });
 
   // 2. Condition embedding

@@ -24,7 +24,7 @@ Tensor clip_of(const std::vector<WanFrame>& frames, Context& ctx) {
   Tensor clip = Tensor::empty(
       {1, frames[0].dim(3), static_cast<int64_t>(frames.size()), frames[0].dim(1), frames[0].dim(2)}, DType::kF32);
   for (size_t t = 0; t < frames.size(); ++t)
-    put_frame(ops::nhwc_to_nchw(frames[t], ctx), clip, static_cast<int64_t>(t));
+    put_frame(ops::nhwc_to_nchw(frames[t], ctx).on(nullptr, DType::kF32), clip, static_cast<int64_t>(t));
   return clip;
 }
 

@@ -27,8 +27,8 @@ void fold(Tensor& weight, Tensor& bias, const Tensor& factor, const Tensor& offs
     for (int64_t i = 0; i < inner; ++i) w[o * inner + i] *= f[o];
     if (bias.defined()) b[o] += bias.data<float>()[o] * f[o];
   }
-  weight = scaled;
-  bias = shifted;
+  weight = scaled.constant();
+  bias = shifted.constant();
 }
 }  // namespace
 

@@ -6,7 +6,7 @@ namespace swan::ops {
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options, Context& ctx) {
   for (const Tensor* t : {&q, &k, &v}) {
-    check_dtype("attention", "q, k or v", *t, DType::kF32);
+    check_floating("attention", "q, k or v", *t, ctx);
     check_rank("attention", "q, k or v", *t, 3);
   }
   const int64_t heads = options.heads;
@@ -17,7 +17,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
          k.shape(), v.shape(), heads, kv_heads);
   const Tensor& bias = options.bias;
   if (bias.defined()) {
-    check_dtype("attention", "bias", bias, DType::kF32);
+    check_floating("attention", "bias", bias, ctx);
     if (bias.shape() != Shape{q.dim(0), k.dim(1)} && bias.shape() != Shape{q.dim(0), q.dim(1), k.dim(1)})
       fail(ErrorCode::kShapeMismatch,
            "attention: bias {} fits neither [batch, keys] nor [batch, queries, keys] of q {} "
@@ -25,7 +25,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
            bias.shape(), q.shape(), k.shape());
   }
   if (options.head_bias.defined()) {
-    check_dtype("attention", "head_bias", options.head_bias, DType::kF32);
+    check_floating("attention", "head_bias", options.head_bias, ctx);
     check_same_shape("attention", "head_bias", options.head_bias.shape(), {heads, q.dim(1), k.dim(1)});
   }
   return entry(&KernelTable::attention, "attention", ctx)(q, k, v, options);
@@ -33,7 +33,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
 
 Tensor relu_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, float eps,
                              Context& ctx) {
-  for (const Tensor* t : {&q, &k, &v}) check_dtype("relu_linear_attention", "q, k or v", *t, DType::kF32);
+  for (const Tensor* t : {&q, &k, &v}) check_floating("relu_linear_attention", "q, k or v", *t, ctx);
   check_rank("relu_linear_attention", "q", q, 3);
   check_same_shape("relu_linear_attention", "k", k.shape(), q.shape());
   check_same_shape("relu_linear_attention", "v", v.shape(), q.shape());
@@ -43,7 +43,7 @@ Tensor relu_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, 
 }
 
 Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float eps, Context& ctx) {
-  check_dtype("relu_linear_attention_packed", "qkv", qkv, DType::kF32);
+  check_floating("relu_linear_attention_packed", "qkv", qkv, ctx);
   check_rank("relu_linear_attention_packed", "qkv", qkv, 3);
   if (head_dim <= 0 || qkv.dim(2) % (3 * head_dim) != 0)
     fail(ErrorCode::kShapeMismatch, "relu_linear_attention_packed: {} channels do not divide into groups of 3 x {}.",
@@ -52,8 +52,8 @@ Tensor relu_linear_attention_packed(const Tensor& qkv, int64_t head_dim, float e
 }
 
 namespace {
-void check_rope(const char* operation, const Tensor& x, const Tensor& cos, const Tensor& sin) {
-  check_dtype(operation, "x", x, DType::kF32);
+void check_rope(const char* operation, const Tensor& x, const Tensor& cos, const Tensor& sin, const Context& ctx) {
+  check_floating(operation, "x", x, ctx);
   check_rank(operation, "x", x, 3);
   check_rank(operation, "cos", cos, 2);
   check_same_shape(operation, "sin", sin.shape(), cos.shape());
@@ -63,12 +63,12 @@ void check_rope(const char* operation, const Tensor& x, const Tensor& cos, const
 }  // namespace
 
 Tensor rope_rotate_half(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) {
-  check_rope("rope_rotate_half", x, cos, sin);
+  check_rope("rope_rotate_half", x, cos, sin, ctx);
   return entry(&KernelTable::rope_rotate_half, "rope_rotate_half", ctx)(x, cos, sin);
 }
 
 Tensor rope_interleaved(const Tensor& x, const Tensor& cos, const Tensor& sin, Context& ctx) {
-  check_rope("rope_interleaved", x, cos, sin);
+  check_rope("rope_interleaved", x, cos, sin, ctx);
   return entry(&KernelTable::rope_interleaved, "rope_interleaved", ctx)(x, cos, sin);
 }
 

@@ -7,8 +7,8 @@
 namespace swan::ops {
 
 namespace {
-void check_conv(const char* operation, const Tensor& x, const ConvWeight& w, size_t weight_rank) {
-  check_dtype(operation, "x", x, DType::kF32);
+void check_conv(const char* operation, const Tensor& x, const ConvWeight& w, size_t weight_rank, const Context& ctx) {
+  check_floating(operation, "x", x, ctx);
   check_rank(operation, "x", x, 4);
   check_weight_dtype(operation, "weight", w.weight);
   check_rank(operation, "weight", w.weight, weight_rank);
@@ -21,14 +21,14 @@ void check_conv(const char* operation, const Tensor& x, const ConvWeight& w, siz
          "{}: x {} (batch, height, width, channels) does not fit weight {} with stride {}, padding {}, groups {}.",
          operation, x.shape(), w.weight.shape(), w.stride, w.padding, w.groups);
   if (w.bias.defined()) {
-    check_dtype(operation, "bias", w.bias, DType::kF32);
+    check_floating(operation, "bias", w.bias, ctx);
     check_same_shape(operation, "bias", w.bias.shape(), {w.out_channels()});
   }
 }
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const ConvWeight& w, Activation activation, Context& ctx) {
-  check_conv("conv2d", x, w, 4);
+  check_conv("conv2d", x, w, 4, ctx);
   return entry(&KernelTable::conv, "conv2d", ctx)(std::span(&x, 1), w, activation);
 }
 
@@ -36,7 +36,7 @@ Tensor conv3d(std::span<const Tensor> frames, const ConvWeight& w, Activation ac
   const Tensor first = first_frame(frames);
   if (!first.defined()) fail(ErrorCode::kInvalidArgument, "conv3d: no frame was given.");
   for (const Tensor& frame : frames)
-    if (frame.defined()) check_conv("conv3d", frame, w, 5);
+    if (frame.defined()) check_conv("conv3d", frame, w, 5, ctx);
   for (const Tensor& frame : frames)
     if (frame.defined()) check_same_shape("conv3d", "a frame", frame.shape(), first.shape());
   if (static_cast<int64_t>(frames.size()) != w.frames())
@@ -46,7 +46,7 @@ Tensor conv3d(std::span<const Tensor> frames, const ConvWeight& w, Activation ac
 }
 
 Tensor depthwise_conv_glu(const Tensor& x, const ConvWeight& w, Context& ctx) {
-  check_conv("depthwise_conv_glu", x, w, 4);
+  check_conv("depthwise_conv_glu", x, w, 4, ctx);
   if (w.groups != x.dim(3) || w.out_channels() != x.dim(3) || x.dim(3) % 2 != 0 || w.stride != 1 ||
       w.kernel() != 2 * w.padding + 1 || w.trailing_padding != 0 || w.upsample)
     fail(ErrorCode::kShapeMismatch,

@@ -7,8 +7,8 @@
 namespace swan::ops {
 
 Tensor add(const Tensor& a, const Tensor& b, Context& ctx) {
-  check_dtype("add", "a", a, DType::kF32);
-  check_dtype("add", "b", b, DType::kF32);
+  check_floating("add", "a", a, ctx);
+  check_floating("add", "b", b, ctx);
   const auto outer = a.shape().dims();
   const auto inner = b.shape().dims();
   if (inner.size() > outer.size() || !std::equal(inner.rbegin(), inner.rend(), outer.rbegin()))
@@ -18,20 +18,20 @@ Tensor add(const Tensor& a, const Tensor& b, Context& ctx) {
 
 Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y, Context& ctx) {
   check_rank("add_gated", "x", x, 3);
-  for (const Tensor* t : {&x, &gate, &y}) check_dtype("add_gated", "x, gate or y", *t, DType::kF32);
+  for (const Tensor* t : {&x, &gate, &y}) check_floating("add_gated", "x, gate or y", *t, ctx);
   check_same_shape("add_gated", "y", y.shape(), x.shape());
   check_same_shape("add_gated", "gate", gate.shape(), {x.dim(0), x.dim(2)});
   return entry(&KernelTable::add_gated, "add_gated", ctx)(x, gate, y);
 }
 
 Tensor activate(const Tensor& x, Activation activation, Context& ctx) {
-  check_dtype("activate", "x", x, DType::kF32);
+  check_floating("activate", "x", x, ctx);
   return entry(&KernelTable::activate, "activate", ctx)(x, activation);
 }
 
 Tensor gated_activation(const Tensor& gate, const Tensor& up, Activation activation, Context& ctx) {
-  check_dtype("gated_activation", "gate", gate, DType::kF32);
-  check_dtype("gated_activation", "up", up, DType::kF32);
+  check_floating("gated_activation", "gate", gate, ctx);
+  check_floating("gated_activation", "up", up, ctx);
   check_same_shape("gated_activation", "up", up.shape(), gate.shape());
   return entry(&KernelTable::gated_activation, "gated_activation", ctx)(gate, up, activation);
 }
@@ -41,14 +41,14 @@ Tensor linear_combination(std::span<const float> coefficients, std::span<const T
     fail(ErrorCode::kInvalidArgument, "linear_combination: {} coefficients for {} tensors.", coefficients.size(),
          tensors.size());
   for (const Tensor& t : tensors) {
-    check_dtype("linear_combination", "a tensor", t, DType::kF32);
+    check_floating("linear_combination", "a tensor", t, ctx);
     check_same_shape("linear_combination", "a tensor", t.shape(), tensors[0].shape());
   }
   return entry(&KernelTable::linear_combination, "linear_combination", ctx)(coefficients, tensors);
 }
 
-int64_t count_nonfinite(const Tensor& x, Context& ctx) {
-  check_dtype("count_nonfinite", "x", x, DType::kF32);
+Tensor count_nonfinite(const Tensor& x, Context& ctx) {
+  check_floating("count_nonfinite", "x", x, ctx);
   return entry(&KernelTable::count_nonfinite, "count_nonfinite", ctx)(x);
 }
 

@@ -25,7 +25,7 @@ namespace swan::ops {
 [[nodiscard]] Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors,
                                         Context& ctx);
 
-/// How many of x's values are NaN or infinite. f32.
-[[nodiscard]] int64_t count_nonfinite(const Tensor& x, Context& ctx);
+/// How many of x's values are NaN or infinite, as i32 [1] on x's device: whoever reads it (`.cpu()`) waits for it.
+[[nodiscard]] Tensor count_nonfinite(const Tensor& x, Context& ctx);
 
 }  // namespace swan::ops

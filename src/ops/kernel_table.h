@@ -41,9 +41,10 @@ struct KernelTable {
   Tensor (*activate)(const Tensor& x, Activation activation);
   Tensor (*gated_activation)(const Tensor& gate, const Tensor& up, Activation activation);
   Tensor (*linear_combination)(std::span<const float> coefficients, std::span<const Tensor> tensors);
-  int64_t (*count_nonfinite)(const Tensor& x);
+  Tensor (*count_nonfinite)(const Tensor& x);  // i32 [1]
   // embedding.h
-  Tensor (*embedding)(const Tensor& ids, const Tensor& table, float scale);
+  Tensor (*embedding)(const Tensor& ids, const Tensor& table, float scale, DType dtype);
+  Tensor (*timestep_embedding)(const Tensor& timesteps, int64_t dim);
   // layout.h
   Tensor (*nchw_to_nhwc)(const Tensor& x);
   Tensor (*nhwc_to_nchw)(const Tensor& x);

@@ -7,8 +7,8 @@
 namespace swan::ops {
 
 namespace {
-void check_picture(const char* operation, const Tensor& x) {
-  check_dtype(operation, "x", x, DType::kF32);
+void check_picture(const char* operation, const Tensor& x, const Context& ctx) {
+  check_floating(operation, "x", x, ctx);
   check_rank(operation, "x", x, 4);
 }
 void check_divides(const char* operation, const Tensor& x, int64_t extent, int64_t factor) {
@@ -18,50 +18,50 @@ void check_divides(const char* operation, const Tensor& x, int64_t extent, int64
 }  // namespace
 
 Tensor nchw_to_nhwc(const Tensor& x, Context& ctx) {
-  check_picture("nchw_to_nhwc", x);
+  check_picture("nchw_to_nhwc", x, ctx);
   return entry(&KernelTable::nchw_to_nhwc, "nchw_to_nhwc", ctx)(x);
 }
 
 Tensor nhwc_to_nchw(const Tensor& x, Context& ctx) {
-  check_picture("nhwc_to_nchw", x);
+  check_picture("nhwc_to_nchw", x, ctx);
   return entry(&KernelTable::nhwc_to_nchw, "nhwc_to_nchw", ctx)(x);
 }
 
 Tensor pixel_shuffle(const Tensor& x, int64_t factor, Context& ctx) {
-  check_picture("pixel_shuffle", x);
+  check_picture("pixel_shuffle", x, ctx);
   check_divides("pixel_shuffle", x, 0, factor);
   check_divides("pixel_shuffle", x, x.dim(3), factor * factor);
   return entry(&KernelTable::pixel_shuffle, "pixel_shuffle", ctx)(x, factor);
 }
 
 Tensor pixel_unshuffle(const Tensor& x, int64_t factor, Context& ctx) {
-  check_picture("pixel_unshuffle", x);
+  check_picture("pixel_unshuffle", x, ctx);
   check_divides("pixel_unshuffle", x, x.dim(1), factor);
   check_divides("pixel_unshuffle", x, x.dim(2), factor);
   return entry(&KernelTable::pixel_unshuffle, "pixel_unshuffle", ctx)(x, factor);
 }
 
 Tensor upsample_nearest(const Tensor& x, int64_t factor, Context& ctx) {
-  check_picture("upsample_nearest", x);
+  check_picture("upsample_nearest", x, ctx);
   check_divides("upsample_nearest", x, 0, factor);
   return entry(&KernelTable::upsample_nearest, "upsample_nearest", ctx)(x, factor);
 }
 
 Tensor repeat_channels(const Tensor& x, int64_t repeats, Context& ctx) {
-  check_dtype("repeat_channels", "x", x, DType::kF32);
+  check_floating("repeat_channels", "x", x, ctx);
   check_divides("repeat_channels", x, 0, repeats);
   return entry(&KernelTable::repeat_channels, "repeat_channels", ctx)(x, repeats);
 }
 
 Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx) {
-  check_dtype("mean_channel_groups", "x", x, DType::kF32);
+  check_floating("mean_channel_groups", "x", x, ctx);
   check_divides("mean_channel_groups", x, x.dim(-1), group);
   return entry(&KernelTable::mean_channel_groups, "mean_channel_groups", ctx)(x, group);
 }
 
 Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx) {
-  check_dtype("concat_channels", "a", a, DType::kF32);
-  check_dtype("concat_channels", "b", b, DType::kF32);
+  check_floating("concat_channels", "a", a, ctx);
+  check_floating("concat_channels", "b", b, ctx);
   const auto outer_a = a.shape().dims(), outer_b = b.shape().dims();
   if (outer_a.size() != outer_b.size() || outer_a.empty() ||
       !std::equal(outer_a.begin(), outer_a.end() - 1, outer_b.begin()))
@@ -73,7 +73,7 @@ Tensor concat_channels(const Tensor& a, const Tensor& b, Context& ctx) {
 Tensor concat_rows(std::span<const Tensor> parts, Context& ctx) {
   if (parts.empty()) fail(ErrorCode::kInvalidArgument, "concat_rows: nothing to join.");
   for (const Tensor& part : parts) {
-    check_dtype("concat_rows", "a part", part, DType::kF32);
+    check_floating("concat_rows", "a part", part, ctx);
     const auto first = parts[0].shape().dims(), dims = part.shape().dims();
     if (dims.empty() || dims.size() != first.size() || !std::equal(dims.begin() + 1, dims.end(), first.begin() + 1))
       fail(ErrorCode::kShapeMismatch, "concat_rows: {} and {} differ in more than the first dimension.",
@@ -83,14 +83,14 @@ Tensor concat_rows(std::span<const Tensor> parts, Context& ctx) {
 }
 
 Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end, Context& ctx) {
-  check_dtype("slice_channels", "x", x, DType::kF32);
+  check_floating("slice_channels", "x", x, ctx);
   if (begin < 0 || end <= begin || end > x.dim(-1))
     fail(ErrorCode::kShapeMismatch, "slice_channels: x {} has no channels {} to {}.", x.shape(), begin, end);
   return entry(&KernelTable::slice_channels, "slice_channels", ctx)(x, begin, end);
 }
 
 Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch, Context& ctx) {
-  check_dtype("unpatchify", "x", x, DType::kF32);
+  check_floating("unpatchify", "x", x, ctx);
   check_rank("unpatchify", "x", x, 3);
   check_divides("unpatchify", x, 0, patch);
   check_divides("unpatchify", x, x.dim(2), patch * patch);
@@ -100,7 +100,7 @@ Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch,
 }
 
 Tensor patchify_video(const Tensor& x, Patch patch, Context& ctx) {
-  check_dtype("patchify_video", "x", x, DType::kF32);
+  check_floating("patchify_video", "x", x, ctx);
   check_rank("patchify_video", "x", x, 5);
   check_divides("patchify_video", x, x.dim(2), patch.frames);
   check_divides("patchify_video", x, x.dim(3), patch.height);
@@ -109,7 +109,7 @@ Tensor patchify_video(const Tensor& x, Patch patch, Context& ctx) {
 }
 
 Tensor unpatchify_video(const Tensor& x, Patch grid, Patch patch, Context& ctx) {
-  check_dtype("unpatchify_video", "x", x, DType::kF32);
+  check_floating("unpatchify_video", "x", x, ctx);
   check_rank("unpatchify_video", "x", x, 3);
   for (const int64_t factor : {patch.frames, patch.height, patch.width})
     check_divides("unpatchify_video", x, 0, factor);

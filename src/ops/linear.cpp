@@ -5,14 +5,14 @@
 namespace swan::ops {
 
 Tensor linear(const Tensor& x, const LinearWeight& w, Activation activation, Context& ctx) {
-  check_dtype("linear", "x", x, DType::kF32);
+  check_floating("linear", "x", x, ctx);
   check_weight_dtype("linear", "weight", w.weight);
   check_rank("linear", "weight", w.weight, 2);
   if (x.rank() == 0 || x.dim(-1) != w.in_features())
     fail(ErrorCode::kShapeMismatch, "linear: x {} does not fit weight {} (its last dimensions must agree).", x.shape(),
          w.weight.shape());
   if (w.bias.defined()) {
-    check_dtype("linear", "bias", w.bias, DType::kF32);
+    check_floating("linear", "bias", w.bias, ctx);
     check_same_shape("linear", "bias", w.bias.shape(), {w.out_features()});
   }
   return entry(&KernelTable::linear, "linear", ctx)(x, w, activation);

@@ -5,38 +5,38 @@
 namespace swan::ops {
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const RmsNormOptions& options, Context& ctx) {
-  check_dtype("rms_norm", "x", x, DType::kF32);
+  check_floating("rms_norm", "x", x, ctx);
   const Shape channels = {x.dim(-1)};
   if (weight.defined()) {
-    check_dtype("rms_norm", "weight", weight, DType::kF32);
+    check_floating("rms_norm", "weight", weight, ctx);
     check_same_shape("rms_norm", "weight", weight.shape(), channels);
   }
   if (options.bias.defined()) {
-    check_dtype("rms_norm", "bias", options.bias, DType::kF32);
+    check_floating("rms_norm", "bias", options.bias, ctx);
     check_same_shape("rms_norm", "bias", options.bias.shape(), channels);
   }
   if (options.residual.defined()) {
-    check_dtype("rms_norm", "residual", options.residual, DType::kF32);
+    check_floating("rms_norm", "residual", options.residual, ctx);
     check_same_shape("rms_norm", "residual", options.residual.shape(), x.shape());
   }
   return entry(&KernelTable::rms_norm, "rms_norm", ctx)(x, weight, eps, options);
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Context& ctx) {
-  check_dtype("layer_norm", "x", x, DType::kF32);
-  check_dtype("layer_norm", "weight", weight, DType::kF32);
-  check_dtype("layer_norm", "bias", bias, DType::kF32);
+  check_floating("layer_norm", "x", x, ctx);
+  check_floating("layer_norm", "weight", weight, ctx);
+  check_floating("layer_norm", "bias", bias, ctx);
   check_same_shape("layer_norm", "weight", weight.shape(), {x.dim(-1)});
   check_same_shape("layer_norm", "bias", bias.shape(), {x.dim(-1)});
   return entry(&KernelTable::layer_norm, "layer_norm", ctx)(x, weight, bias, eps);
 }
 
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps, Context& ctx) {
-  check_dtype("layer_norm_modulate", "x", x, DType::kF32);
+  check_floating("layer_norm_modulate", "x", x, ctx);
   check_rank("layer_norm_modulate", "x", x, 3);
   const Shape per_sample = {x.dim(0), x.dim(2)};
-  check_dtype("layer_norm_modulate", "scale", scale, DType::kF32);
-  check_dtype("layer_norm_modulate", "shift", shift, DType::kF32);
+  check_floating("layer_norm_modulate", "scale", scale, ctx);
+  check_floating("layer_norm_modulate", "shift", shift, ctx);
   check_same_shape("layer_norm_modulate", "scale", scale.shape(), per_sample);
   check_same_shape("layer_norm_modulate", "shift", shift.shape(), per_sample);
   return entry(&KernelTable::layer_norm_modulate, "layer_norm_modulate", ctx)(x, scale, shift, eps);

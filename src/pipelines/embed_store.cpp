@@ -98,14 +98,15 @@ std::vector<int32_t> to_vector(std::span<const int32_t> ids) { return {ids.begin
 
 }  // namespace
 
-std::string encoder_fingerprint(const io::Repository& repository, const std::string& variant,
-                                const std::string& dtype) {
+std::string encoder_fingerprint(const io::Repository& repository, const std::string& variant, const std::string& dtype,
+                                const Compute& compute) {
   Hash hash;
   hash.add("swan embeddings 1");  // changes when what is computed changes
   hash.add(repository.class_name());
   hash.add(dtype);
   add_file(hash, repository.file("text_encoder", "config.json"));
   const auto weights = repository.open_weights("text_encoder", variant);
+  if (compute.device() != nullptr) hash.add(dtype_name(compute.activations(weights->dtype())));
   for (const std::string& file : weights->files()) add_file(hash, file);
   for (const fs::path& file : files_of(repository.component("tokenizer").directory)) add_file(hash, file);
   return hash.hex();

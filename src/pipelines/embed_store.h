@@ -10,15 +10,16 @@
 #include <vector>
 
 #include "io/repository.h"
+#include "pipelines/compute.h"
 #include "swan/pipeline.h"
 
 namespace swan::pipelines {
 
 /// What tells one text encoder's results from another's: its configuration, the headers and sizes of its weight files
-/// and samples of their data (a few MB of them, whatever their size), the files of the tokenizer, and the dtype that
-/// the weights are kept in.
+/// and samples of their data (a few MB of them, whatever their size), the files of the tokenizer, and the dtypes that
+/// the weights are kept and computed in.
 [[nodiscard]] std::string encoder_fingerprint(const io::Repository& repository, const std::string& variant,
-                                              const std::string& dtype);
+                                              const std::string& dtype, const Compute& compute);
 
 /// Keeps what a text encoder made of texts, by their tokens: in memory, the latest, and on disk if asked for. An entry
 /// on disk is a safetensors file of its own, written under a temporary name and renamed, and checked against the whole

@@ -26,7 +26,7 @@ Json common(const Request& r, const RunFacts& facts, int64_t index, int64_t per_
   if (!facts.revision.empty()) j["revision"] = facts.revision;
   j["variant"] = facts.load.variant;
   j["dtype"] = facts.load.dtype;
-  j["device"] = "cpu";
+  j["device"] = facts.device;
   j["prompt"] = r.prompt;
   j["negative_prompt"] = r.negative_prompt;
   if (r.prompt_embeds.defined()) j["prompt_embeds"] = "given";

@@ -12,6 +12,7 @@ struct RunFacts {
   std::string model;     ///< the repository's path, or kEmbeddedModel
   std::string revision;  ///< of a hub's cache; may be empty
   LoadOptions load;
+  std::string device;                                  ///< "cpu" or "cuda:0": what computed
   std::string pipeline;                                ///< "SanaPipeline"
   std::string scheduler;                               ///< the name of the solver in force
   nlohmann::json scheduler_config;                     ///< and its options

@@ -112,7 +112,7 @@ void check_embeddings(const char* what, const PromptEmbeddings& e, int64_t promp
          e.embeds.dim(2), width);
   if (e.embeds.dim(0) != prompts)
     fail(ErrorCode::kInvalidArgument, "{}: {} rows of embeddings for {} prompts.", what, e.embeds.dim(0), prompts);
-  if (ops::count_nonfinite(e.embeds, ctx) > 0)
+  if (ops::count_nonfinite(e.embeds, ctx).cpu().data<int32_t>()[0] > 0)
     fail(ErrorCode::kInvalidArgument, "{}: some values are NaN or infinite; make the embeddings anew.", what);
 }
 

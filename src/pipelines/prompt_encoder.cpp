@@ -7,16 +7,15 @@
 
 #include "core/error.h"
 #include "io/config.h"
-#include "pipelines/stages.h"
 #include "tokenizers/prompt_cleaning.h"
 
 namespace swan::pipelines {
 
-PromptEncoder::PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage,
+PromptEncoder::PromptEncoder(const io::Repository& repository, std::string variant, const Compute& compute,
                              EmbedStore& store)
     : repository_(repository),
       variant_(std::move(variant)),
-      storage_(storage),
+      compute_(compute),
       tokenizer_(tokenizers::Tokenizer::load(repository.component("tokenizer").directory)),
       config_(models::Gemma2Config::parse(io::Config::read(repository.file("text_encoder", "config.json")))),
       store_(store) {}
@@ -25,7 +24,7 @@ PromptEncoder::~PromptEncoder() = default;
 
 const models::Gemma2Model& PromptEncoder::model() {
   return model_.open(repository_, "text_encoder", variant_, [&](const auto& weights) {
-    return std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, storage_));
+    return std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, compute_.storage()));
   });
 }
 
@@ -84,8 +83,11 @@ PromptEmbeddings PromptEncoder::encode(const std::vector<std::string>& prompts,
                                        static_cast<size_t>(tokens_of(tokens.attention_mask, i)));
     std::optional<Tensor> known = beyond_window ? std::nullopt : store_.find(ids, used);
     if (!known) {
-      known = model().forward(row(tokens.input_ids), row(tokens.attention_mask), ctx).reshape({used, dim});
-      check_finite(*known, "encoding the prompt (text_encoder)", ctx);
+      const models::Gemma2Model& gemma = model();
+      Context own = ctx.with_dtype(compute_.activations(model_.dtype()));
+      const Tensor made = gemma.forward(row(tokens.input_ids), row(tokens.attention_mask), own);
+      check_finite(made, "encoding the prompt (text_encoder)", own);
+      known = made.reshape({used, dim}).on(nullptr, DType::kF32);
       if (!beyond_window) store_.put(ids, *known);
     }
     computed[text] = *known;

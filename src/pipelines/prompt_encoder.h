@@ -17,9 +17,8 @@ namespace swan::pipelines {
 /// pipelines/sana/pipeline_sana.py, _get_gemma_prompt_embeds and encode_prompt
 class PromptEncoder {
  public:
-  /// @param storage  dtype of the weights in memory; not set: as stored
-  /// @param store    where embeddings are kept; outlives this
-  PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage, EmbedStore& store);
+  /// @param compute  outlives this, as does store, where embeddings are kept
+  PromptEncoder(const io::Repository& repository, std::string variant, const Compute& compute, EmbedStore& store);
   ~PromptEncoder();
 
   /// @param instruction  lines put before each prompt, joined by newlines; empty: none
@@ -36,7 +35,7 @@ class PromptEncoder {
 
   const io::Repository& repository_;
   std::string variant_;
-  std::optional<DType> storage_;
+  const Compute& compute_;
   std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
   models::Gemma2Config config_;
   EmbedStore& store_;

@@ -6,7 +6,7 @@
 
 #include "core/log.h"
 #include "io/repository.h"
-#include "pipelines/load_options.h"
+#include "pipelines/compute.h"
 
 namespace swan::pipelines {
 
@@ -26,6 +26,7 @@ class ResidentNetwork {
       weights->finish();
       log(LogLevel::kDebug, "{}: {}", component, weights->description());
       bytes_ = weights->bytes();
+      dtype_ = weights->dtype();
       network_ = std::move(network);
     }
     return *network_;
@@ -35,10 +36,14 @@ class ResidentNetwork {
     if (bytes_ > kResidentBytes) network_.reset();
   }
 
+  /// The dtype that most of the weights are stored in, once the network has been opened.
+  [[nodiscard]] DType dtype() const noexcept { return dtype_; }
+
   Network* operator->() const noexcept { return network_.get(); }
 
  private:
   std::unique_ptr<Network> network_;
+  DType dtype_ = DType::kF32;
   size_t bytes_ = 0;  // of the weights' files
 };
 

@@ -6,18 +6,16 @@
 #include <cmath>
 #include <utility>
 
-#include "core/allocator.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "cpu/kernels.h"
+#include "core/replay.h"
 #include "io/config.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 #include "pipelines/complex_instruction.h"
 #include "pipelines/guidance.h"
 #include "pipelines/image_processor.h"
-#include "pipelines/load_options.h"
 #include "pipelines/noise.h"
 #include "pipelines/parameters.h"
 #include "pipelines/prompt_embeddings.h"
@@ -83,12 +81,11 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
     : repository_(std::move(repository)),
       model_name_(std::move(model_name)),
       options_(options),
-      storage_(storage_of(options)),
+      compute_(options),
       transformer_config_(models::SanaConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
       vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
       store_(options.embed_cache,
-             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype); }) {
-  check_device(options);
+             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
   if (transformer_config_.guidance_embeds)
     fail(ErrorCode::kUnsupported,
          "{}: its transformer takes a guidance embedding (Sana-Sprint), which this version's pipeline does not give.",
@@ -144,7 +141,7 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
 }
 
 PromptEncoder& SanaPipeline::encoder() {
-  if (!encoder_) encoder_ = std::make_unique<PromptEncoder>(repository_, options_.variant, storage_, store_);
+  if (!encoder_) encoder_ = std::make_unique<PromptEncoder>(repository_, options_.variant, compute_, store_);
   return *encoder_;
 }
 
@@ -175,7 +172,7 @@ PromptEmbeddings SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) {
 }
 
 PromptEmbeddings SanaPipeline::embed(const ImageRequest& request, const Callbacks& callbacks) {
-  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  Context ctx = compute_.context(callbacks.cancel);
   if (request.prompt.empty()) fail(ErrorCode::kInvalidArgument, "no prompt was given.");
   PromptEmbeddings out = encoder().encode(request.prompt, instruction_of(request), request.max_sequence_length, ctx);
   encoder_->release();
@@ -196,40 +193,58 @@ std::vector<std::string> SanaPipeline::instruction_of(const ImageRequest& r) con
 
 void SanaPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, [&](const auto& weights) {
-    return std::make_unique<models::SanaTransformer2DModel>(transformer_config_, nn::Scope(weights, storage_));
+    return std::make_unique<models::SanaTransformer2DModel>(transformer_config_,
+                                                            nn::Scope(weights, compute_.storage()));
   });
 }
 
 void SanaPipeline::load_vae() {
   vae_.open(repository_, "vae", options_.variant, [&](const auto& weights) {
-    return std::make_unique<models::AutoencoderDC>(vae_config_, weights, storage_,
+    return std::make_unique<models::AutoencoderDC>(vae_config_, weights, compute_.storage(),
                                                    models::AutoencoderDC::Halves::kDecoder);
   });
 }
 
+namespace {
+// [steps, rows] f32: what the network is given at each step, for every row of its batch.
+Tensor all_timesteps(const schedulers::Scheduler& scheduler, int64_t rows, double scale) {
+  const std::vector<float>& timesteps = scheduler.timesteps();
+  Tensor all = Tensor::empty({static_cast<int64_t>(timesteps.size()), rows}, DType::kF32);
+  for (size_t i = 0; i < timesteps.size(); ++i)
+    std::fill_n(all.data_mut<float>() + static_cast<int64_t>(i) * rows, rows, timesteps[i] * static_cast<float>(scale));
+  return all;
+}
+}  // namespace
+
 // 3. to 5. Timesteps, latents, and the loop
-Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& text, Stages& stages, Context& ctx) {
+Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
   const int64_t ratio = vae_config_.spatial_compression_ratio(), channels = transformer_config_.in_channels;
   const int steps = r.num_inference_steps;
   Noise noise(r.seed);
   const Shape shape = {plan.batch, channels, plan.render.height / ratio, plan.render.width / ratio};
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(shape, ctx);
-
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
+  latents = latents.on(ctx.device());
 
-  models::SanaCondition condition;
-  condition.encoder_hidden_states = text.embeds;
-  condition.encoder_attention_mask = text.attention_mask;
+  // The network computes in its own dtype, the solver in f32.
+  Context network = ctx.with_dtype(compute_.activations(transformer_.dtype()));
+  const models::SanaText text = transformer_->encode_text(prompts.embeds, prompts.attention_mask, network);
   const int64_t rows = plan.guided() ? 2 * plan.batch : plan.batch;
+  const auto predict = [&](std::span<const Tensor> inputs) {
+    const std::array twice = {inputs[0], inputs[0]};
+    const Tensor input = plan.guided() ? ops::concat_rows(twice, network) : inputs[0];
+    const models::SanaCondition condition = {.timestep = inputs[1], .guidance = {}, .controlnet_block_samples = {}};
+    return transformer_->forward(input, text, condition, network).to(DType::kF32);  // [rows, out_channels, h, w]
+  };
+  Replay replay(network);
+  FiniteChecks checks(ctx);
+  const Tensor timesteps = all_timesteps(*plan.scheduler, rows, transformer_config_.timestep_scale).on(ctx.device());
   for (int i = 0; i < steps; ++i) {
     ctx.check_cancelled();
-    const float timestep = plan.scheduler->timesteps()[static_cast<size_t>(i)];
-    condition.timestep = Tensor::full({rows}, timestep * static_cast<float>(transformer_config_.timestep_scale));
-    const std::array twice = {latents, latents};
-    const Tensor input = plan.guided() ? ops::concat_rows(twice, ctx) : latents;
-    Tensor noise_pred = transformer_->forward(input, condition, ctx);  // [rows, out_channels, h, w]
-    check_finite(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps), ctx);
+    const std::array inputs = {latents, timesteps.slice(i, i + 1).reshape({rows})};
+    Tensor noise_pred = replay.run(inputs, predict);
+    checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps));
 
     if (plan.guided()) {
       const Tensor uncond = noise_pred.slice(0, plan.batch), cond = noise_pred.slice(plan.batch, rows);
@@ -246,8 +261,9 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& text, Sta
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     stages.step();
   }
-  check_finite(latents, "the last denoising step (scheduler)", ctx);
-  return latents;
+  checks.add(latents, "the last denoising step (scheduler)");
+  checks.verify();
+  return latents.cpu();
 }
 
 namespace {
@@ -272,14 +288,15 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
   } else {
     vae_->disable_tiling();
   }
+  Context network = ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
   const auto scale = static_cast<float>(vae_config_.scaling_factor);
   std::vector<Image> images;
   for (int64_t b = 0; b < plan.batch; ++b) {
     ctx.check_cancelled();
     Tensor z = latents.slice(b, b + 1).clone();
     for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
-    Tensor decoded = vae_->decode(z, ctx);
-    check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
+    const Tensor decoded = vae_->decode(z, network).on(nullptr, DType::kF32);
+    check_decoded(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch));
     images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
     stages.inspect(images.back(), prompt_of(plan.request.prompt, b / plan.request.num_images_per_prompt), b);
     stages.step();
@@ -289,33 +306,34 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
 
 ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks& callbacks) {
   const Plan plan = check_inputs(request);
-  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks);
 
   stages.begin("encode", 1);
   const PromptEmbeddings text = encode_prompt(plan, ctx);
   stages.step();
-  CachingAllocator::cpu().trim();
+  compute_.trim();
 
   stages.begin("denoise", request.num_inference_steps);
   load_transformer();
   ImageResult result;
   result.latents = denoise(plan, text, stages, ctx);
   transformer_.release();
-  CachingAllocator::cpu().trim();
+  compute_.trim();
 
   if (request.decode) {
     stages.begin("decode", static_cast<int>(plan.batch));
     load_vae();
     result.images = decode(plan, result.latents, stages, ctx);
     vae_.release();
-    CachingAllocator::cpu().trim();
+    compute_.trim();
   }
   stages.end();
 
   const RunFacts facts = {.model = model_name_,
                           .revision = repository_.revision(),
                           .load = options_,
+                          .device = compute_.device_name(),
                           .pipeline = "SanaPipeline",
                           .scheduler = plan.scheduler->name(),
                           .scheduler_config = plan.scheduler->describe(),

@@ -4,6 +4,7 @@
 #include "models/autoencoder_dc.h"
 #include "models/sana_transformer.h"
 #include "pipelines/aspect_ratio.h"
+#include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
 #include "pipelines/prompt_encoder.h"
 #include "pipelines/resident_network.h"
@@ -31,7 +32,7 @@ class SanaPipeline : public ImagePipeline {
   [[nodiscard]] std::vector<std::string> instruction_of(const ImageRequest& request) const;
   [[nodiscard]] PromptEncoder& encoder();
   [[nodiscard]] PromptEmbeddings encode_prompt(const Plan& plan, Context& ctx);
-  [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeddings& text, Stages& stages, Context& ctx);
+  [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeddings& prompts, Stages& stages, Context& ctx);
   [[nodiscard]] std::vector<Image> decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx);
   void load_transformer();
   void load_vae();
@@ -39,7 +40,7 @@ class SanaPipeline : public ImagePipeline {
   io::Repository repository_;
   std::string model_name_;
   LoadOptions options_;
-  std::optional<DType> storage_;
+  Compute compute_;
   models::SanaConfig transformer_config_;
   models::AutoencoderDCConfig vae_config_;
   EmbedStore store_;

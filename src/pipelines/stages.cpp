@@ -56,14 +56,4 @@ void Stages::report() const {
   if (callbacks_.progress) callbacks_.progress(name_, done_, total_);
 }
 
-void check_finite(const Tensor& x, const std::string& where, Context& ctx) {
-  const int64_t bad = ops::count_nonfinite(x, ctx);
-  if (bad == 0) return;
-  fail(ErrorCode::kNumerical,
-       "{} of {} values are NaN or infinite after {}, so there is no picture. The weights are damaged, or overflow in "
-       "the "
-       "dtype they are kept in: check the files against their source (swan info), or try --dtype f32.",
-       bad, x.numel(), where);
-}
-
 }  // namespace swan::pipelines

@@ -44,9 +44,4 @@ class Stages {
 /// The prompt of that number; empty where embeddings were given instead of prompts.
 [[nodiscard]] std::string prompt_of(const std::vector<std::string>& prompts, int64_t index);
 
-/// @param x      f32
-/// @param where  the stage, for the message: "denoising step 3 of 20 (transformer)"
-/// @throws Error kNumerical naming it, how many values are bad, and the remedy, when x holds NaN or infinity
-void check_finite(const Tensor& x, const std::string& where, Context& ctx);
-
 }  // namespace swan::pipelines

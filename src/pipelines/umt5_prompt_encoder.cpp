@@ -5,16 +5,15 @@
 #include <utility>
 
 #include "io/config.h"
-#include "pipelines/stages.h"
 #include "tokenizers/prompt_cleaning.h"
 
 namespace swan::pipelines {
 
-UMT5PromptEncoder::UMT5PromptEncoder(const io::Repository& repository, std::string variant,
-                                     std::optional<DType> storage, EmbedStore& store)
+UMT5PromptEncoder::UMT5PromptEncoder(const io::Repository& repository, std::string variant, const Compute& compute,
+                                     EmbedStore& store)
     : repository_(repository),
       variant_(std::move(variant)),
-      storage_(storage),
+      compute_(compute),
       tokenizer_(tokenizers::Tokenizer::load(repository.component("tokenizer").directory)),
       config_(models::UMT5Config::parse(io::Config::read(repository.file("text_encoder", "config.json")))),
       store_(store) {}
@@ -25,7 +24,7 @@ const models::UMT5EncoderModel& UMT5PromptEncoder::model() {
   return model_.open(repository_, "text_encoder", variant_, [&](const auto& weights) {
     // transformers 4 stores the embedding under the encoder's name too.
     weights->ignore("encoder.embed_tokens.");
-    return std::make_unique<models::UMT5EncoderModel>(config_, nn::Scope(weights, storage_));
+    return std::make_unique<models::UMT5EncoderModel>(config_, nn::Scope(weights, compute_.storage()));
   });
 }
 
@@ -61,10 +60,12 @@ PromptEmbeddings UMT5PromptEncoder::encode(const std::vector<std::string>& promp
     std::vector<Tensor> inputs;
     for (const Ids& text : unknown)
       inputs.push_back(Tensor::from(std::span<const int32_t>(text), {1, static_cast<int64_t>(text.size())}));
-    const std::vector<Tensor> made = model().encode(inputs, ctx);
+    const models::UMT5EncoderModel& umt5 = model();
+    Context own = ctx.with_dtype(compute_.activations(model_.dtype()));
+    const std::vector<Tensor> made = umt5.encode(inputs, own);
     for (size_t i = 0; i < unknown.size(); ++i) {
-      check_finite(made[i], "encoding the prompt (text_encoder)", ctx);
-      known[unknown[i]] = made[i].reshape({made[i].dim(1), dim});
+      check_finite(made[i], "encoding the prompt (text_encoder)", own);
+      known[unknown[i]] = made[i].reshape({made[i].dim(1), dim}).on(nullptr, DType::kF32);
       store_.put(unknown[i], known[unknown[i]]);
     }
   }

@@ -18,10 +18,8 @@ namespace swan::pipelines {
 /// _get_t5_prompt_embeds and encode_prompt
 class UMT5PromptEncoder {
  public:
-  /// @param storage  dtype of the weights in memory; not set: as stored
-  /// @param store    where embeddings are kept; outlives this
-  UMT5PromptEncoder(const io::Repository& repository, std::string variant, std::optional<DType> storage,
-                    EmbedStore& store);
+  /// @param compute  outlives this, as does store, where embeddings are kept
+  UMT5PromptEncoder(const io::Repository& repository, std::string variant, const Compute& compute, EmbedStore& store);
   ~UMT5PromptEncoder();
 
   /// @return [B, max_sequence_length, D]; rows beyond a prompt's tokens are zeros, as the reference has them
@@ -35,7 +33,7 @@ class UMT5PromptEncoder {
 
   const io::Repository& repository_;
   std::string variant_;
-  std::optional<DType> storage_;
+  const Compute& compute_;
   std::unique_ptr<tokenizers::Tokenizer> tokenizer_;
   models::UMT5Config config_;
   EmbedStore& store_;

@@ -7,17 +7,15 @@
 #include <filesystem>
 #include <utility>
 
-#include "core/allocator.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "cpu/kernels.h"
+#include "core/replay.h"
 #include "io/config.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 #include "pipelines/guidance.h"
 #include "pipelines/image_processor.h"
-#include "pipelines/load_options.h"
 #include "pipelines/noise.h"
 #include "pipelines/parameters.h"
 #include "pipelines/prompt_embeddings.h"
@@ -64,13 +62,12 @@ WanPipeline::WanPipeline(io::Repository repository, std::string model_name, cons
     : repository_(std::move(repository)),
       model_name_(std::move(model_name)),
       options_(options),
-      storage_(storage_of(options)),
+      compute_(options),
       transformer_config_(models::WanConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
       vae_config_(models::AutoencoderKLWanConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
       defaults_(read_defaults(repository_)),
       store_(options.embed_cache,
-             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype); }) {
-  check_device(options);
+             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
   if (repository_.contains("transformer_2"))
     fail(ErrorCode::kUnsupported, "{}: a model of two transformers (Wan 2.2); Swan runs Wan 2.1.", repository_.path());
   if (transformer_config_.in_channels != vae_config_.z_dim || transformer_config_.out_channels != vae_config_.z_dim)
@@ -132,7 +129,7 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
 }
 
 UMT5PromptEncoder& WanPipeline::encoder() {
-  if (!encoder_) encoder_ = std::make_unique<UMT5PromptEncoder>(repository_, options_.variant, storage_, store_);
+  if (!encoder_) encoder_ = std::make_unique<UMT5PromptEncoder>(repository_, options_.variant, compute_, store_);
   return *encoder_;
 }
 
@@ -166,7 +163,7 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
                                     const Callbacks& callbacks) {
   if (prompts.empty()) fail(ErrorCode::kInvalidArgument, "no prompt was given.");
   check_sequence_length(max_sequence_length);
-  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  Context ctx = compute_.context(callbacks.cancel);
   PromptEmbeddings out = encoder().encode(prompts, max_sequence_length, ctx);
   encoder_->release();
   return out;
@@ -174,13 +171,13 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
 
 void WanPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, [&](const auto& weights) {
-    return std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, storage_));
+    return std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, compute_.storage()));
   });
 }
 
 void WanPipeline::load_vae() {
   vae_.open(repository_, "vae", options_.variant, [&](const auto& weights) {
-    return std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, storage_,
+    return std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, compute_.storage(),
                                                       models::AutoencoderKLWan::Halves::kDecoder);
   });
 }
@@ -205,7 +202,10 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   Noise noise(r.seed);
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(plan.latents, ctx);
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
+  latents = latents.on(ctx.device());
 
+  // The network computes in its own dtype, the solver in f32.
+  Context network = ctx.with_dtype(compute_.activations(transformer_.dtype()));
   // Samples: the videos with their prompts, then, guided, the same with the negative ones. What the network makes of
   // the prompts is made once.
   Tensor embeds = repeat_rows(text.positive, r.num_videos_per_prompt, ctx);
@@ -216,21 +216,33 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   const int64_t samples = embeds.dim(0), pass = samples_of_a_pass(transformer_config_, plan.latents, samples);
   std::vector<models::WanText> texts;
   for (int64_t first = 0; first < samples; first += pass)
-    texts.push_back(transformer_->encode_text(embeds.slice(first, std::min(samples, first + pass)), ctx));
+    texts.push_back(transformer_->encode_text(embeds.slice(first, std::min(samples, first + pass)), network));
 
+  const auto& points = plan.scheduler->timesteps();
+  const Tensor timesteps = Tensor::from(points, {plan.steps, 1}).on(ctx.device());
+  std::vector<Replay> replays;
+  for (size_t i = 0; i < texts.size(); ++i) replays.emplace_back(network);
+  FiniteChecks checks(ctx);
   for (int i = 0; i < plan.steps; ++i) {
-    const float timestep = plan.scheduler->timesteps()[static_cast<size_t>(i)];
     std::vector<Tensor> predictions;
     for (int64_t first = 0; first < samples; first += pass) {
       ctx.check_cancelled();
       const int64_t end = std::min(samples, first + pass);
-      std::vector<Tensor> rows;
-      for (int64_t s = first; s < end; ++s) rows.push_back(latents.slice(s % plan.batch, s % plan.batch + 1));
-      predictions.push_back(transformer_->forward(ops::concat_rows(rows, ctx), Tensor::full({end - first}, timestep),
-                                                  texts[static_cast<size_t>(first / pass)], ctx));
+      const auto part = static_cast<size_t>(first / pass);
+      const auto predict = [&](std::span<const Tensor> inputs) {
+        std::vector<Tensor> rows;
+        for (int64_t s = first; s < end; ++s) rows.push_back(inputs[0].slice(s % plan.batch, s % plan.batch + 1));
+        const std::vector<Tensor> times(rows.size(), inputs[1]);
+        return transformer_
+            ->forward(ops::concat_rows(rows, network), ops::concat_rows(times, network).reshape({end - first}),
+                      texts[part], network)
+            .to(DType::kF32);
+      };
+      const std::array inputs = {latents, timesteps.slice(i, i + 1)};
+      predictions.push_back(replays[part].run(inputs, predict));
     }
     Tensor noise_pred = ops::concat_rows(predictions, ctx);
-    check_finite(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, plan.steps), ctx);
+    checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, plan.steps));
     if (plan.guided()) {
       const Tensor cond = noise_pred.slice(0, plan.batch), uncond = noise_pred.slice(plan.batch, samples);
       noise_pred = guide(uncond, cond, plan.guidance_scale, ctx);
@@ -239,8 +251,9 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     stages.step();
   }
-  check_finite(latents, "the last denoising step (scheduler)", ctx);
-  return latents;
+  checks.add(latents, "the last denoising step (scheduler)");
+  checks.verify();
+  return latents.cpu();
 }
 
 // 7. Decode, one video after the other and frame by frame
@@ -252,6 +265,7 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
   } else {
     vae_->disable_tiling();
   }
+  Context network = ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
   struct Blocked {};  // ends the decoding of a video
   const int64_t channels = latents.dim(1), values = latents.numel() / (latents.dim(0) * channels);
   result.frames.resize(static_cast<size_t>(plan.batch));
@@ -272,7 +286,7 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
           z,
           [&](const Tensor& decoded) {
             ctx.check_cancelled();
-            check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
+            check_decoded(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1));
             Image image = to_image(decoded, 0);
             if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
             if (callbacks.frame) {
@@ -283,7 +297,7 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
             ++frame;
             stages.step();
           },
-          ctx);
+          network);
     } catch (const Blocked&) {
       result.blocked[static_cast<size_t>(b)] = true;
     }
@@ -292,24 +306,25 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
 
 VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallbacks& callbacks) {
   const Plan plan = check_inputs(request);
-  Context ctx(backends::cpu_kernels(), callbacks.cancel);
+  Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks);
 
   stages.begin("encode", 1);
   const Text text = encode_prompt(plan, ctx);
   stages.step();
-  CachingAllocator::cpu().trim();
+  compute_.trim();
 
   stages.begin("denoise", plan.steps);
   load_transformer();
   VideoResult result;
   result.latents = denoise(plan, text, stages, ctx);
   transformer_.release();
-  CachingAllocator::cpu().trim();
+  compute_.trim();
 
   const RunFacts facts = {.model = model_name_,
                           .revision = repository_.revision(),
                           .load = options_,
+                          .device = compute_.device_name(),
                           .pipeline = "WanPipeline",
                           .scheduler = plan.scheduler->name(),
                           .scheduler_config = plan.scheduler->describe(),
@@ -335,7 +350,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
                        .parameters = result.parameters});
     decode(plan, result.latents, callbacks, result, stages, ctx);
     vae_.release();
-    CachingAllocator::cpu().trim();
+    compute_.trim();
   }
   stages.end();
   result.seconds = stages.seconds();

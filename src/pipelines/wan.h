@@ -4,6 +4,7 @@
 #include "models/autoencoder_kl_wan.h"
 #include "models/wan_transformer.h"
 #include "pipelines/aspect_ratio.h"
+#include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
 #include "pipelines/resident_network.h"
 #include "pipelines/umt5_prompt_encoder.h"
@@ -43,7 +44,7 @@ class WanPipeline : public VideoPipeline {
   io::Repository repository_;
   std::string model_name_;
   LoadOptions options_;
-  std::optional<DType> storage_;
+  Compute compute_;
   models::WanConfig transformer_config_;
   models::AutoencoderKLWanConfig vae_config_;
   VideoDefaults defaults_;

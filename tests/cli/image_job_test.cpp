@@ -178,8 +178,8 @@ TEST_F(ImageJobTest, WrongUsageIsExplained) {
   says({"a", "--threads", "0"}, "--threads is '0'");
   says({"a", "--scheduler", "dpmsolver"}, "must be one of dpmsolver++, flow-euler; did you mean dpmsolver++?");
   says({"a", "--dtype", "f64"}, "--dtype is 'f64'");
-  says({"a", "--device", "cuda:0"}, "this build has no CUDA");
-  says({"a", "--device", "tpu"}, "--device is 'tpu', but must be one of auto, cpu");
+  says({"a", "--device", "cuda:x"}, "--device cuda:N is 'x'");
+  says({"a", "--device", "tpu"}, "--device is 'tpu', but must be one of auto, cpu, cuda");
   says({"a", "--model", ""}, "--model is empty");
   says({"a", "--quiet", "--verbose"}, "contradict");
   says({"a", "-o", "x.png", "--save-latents", "x.png"}, "are the same file 'x.png'");

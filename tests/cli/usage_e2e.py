@@ -58,8 +58,13 @@ class Usage(ProgramTest):
         self.refuses("image", "a fox", "--prompts", "-", says="given twice")
         self.refuses("video", "a fox", "-o", "fox.gif", "--crf", "20", says="--crf is for .mp4 and .webm")
 
-    def test_cuda_is_not_in_this_build(self):
-        self.refuses("image", "a fox", "--device", "cuda", says="this build has no CUDA")
+    def test_devices(self):
+        self.refuses("image", "a fox", "--device", "cuda:-1", says="--device cuda:N is '-1'")
+        self.refuses("image", "a fox", "--device", "tpu", says="must be one of auto, cpu, cuda")
+
+    def test_a_gpu_that_is_not_there(self):
+        outcome = self.swan("image", "a fox", "--device", "cuda:63", expect=1)
+        self.assertOneMessage(outcome, "--device cpu" if "CUDA" in outcome.err else "use auto or cpu")
 
     def test_text_that_is_not_utf8(self):
         self.refuses("image", os.fsdecode(b"caf\xe9"), says="argument 2 is not UTF-8 at byte 3")

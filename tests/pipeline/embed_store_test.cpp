@@ -184,11 +184,12 @@ TEST(EmbedCache, ServesASecondRunWithoutTheEncoder) {
 
   // Other weights are another encoder.
   const std::string weights = wan + "/text_encoder/model.safetensors";
-  const std::string before = pipelines::encoder_fingerprint(io::Repository::open(wan), "", "auto");
+  const pipelines::Compute cpu({.device = "cpu"});
+  const std::string before = pipelines::encoder_fingerprint(io::Repository::open(wan), "", "auto", cpu);
   std::fstream(weights, std::ios::in | std::ios::out | std::ios::binary).seekp(-4, std::ios::end).write("abcd", 4);
-  EXPECT_NE(pipelines::encoder_fingerprint(io::Repository::open(wan), "", "auto"), before);
-  EXPECT_NE(pipelines::encoder_fingerprint(io::Repository::open(sana), "", "auto"),
-            pipelines::encoder_fingerprint(io::Repository::open(sana), "", "bf16"));
+  EXPECT_NE(pipelines::encoder_fingerprint(io::Repository::open(wan), "", "auto", cpu), before);
+  EXPECT_NE(pipelines::encoder_fingerprint(io::Repository::open(sana), "", "auto", cpu),
+            pipelines::encoder_fingerprint(io::Repository::open(sana), "", "bf16", cpu));
 }
 
 TEST(PromptEmbeddings, ServeARepositoryWithoutATextEncoder) {

@@ -35,7 +35,7 @@ std::string incomparable(const Tensor& actual, const Tensor& expected) {
 
 Distance distance(const Tensor& actual, const Tensor& expected) {
   check_same_shape("distance", "actual", actual.shape(), expected.shape());
-  const Tensor a = actual.to(DType::kF32);
+  const Tensor a = actual.on(nullptr, DType::kF32);
   const Tensor e = expected.to(DType::kF32);
   const auto* x = a.data<float>();
   const auto* y = e.data<float>();
@@ -68,7 +68,7 @@ Distance distance(const Tensor& actual, const Tensor& expected) {
   if (const std::string reason = incomparable(actual, expected); !reason.empty())
     return ::testing::AssertionFailure() << reason;
   const Distance d = distance(actual, expected);
-  const auto value = [&](const Tensor& t) { return t.to(DType::kF32).data<float>()[d.worst_index]; };
+  const auto value = [&](const Tensor& t) { return t.on(nullptr, DType::kF32).data<float>()[d.worst_index]; };
   const std::string report = fmt::format(
       "error {:.3g} of the RMS, {:.1f} % of the tolerance {:.3g}; worst at {} of {}: {:.9g}, expected {:.9g}; "
       "cosine {:.9f}",
@@ -81,8 +81,8 @@ Distance distance(const Tensor& actual, const Tensor& expected) {
 ::testing::AssertionResult identical(const Tensor& actual, const Tensor& expected) {
   if (const std::string reason = incomparable(actual, expected); !reason.empty())
     return ::testing::AssertionFailure() << reason;
-  const Tensor a = actual.to(DType::kF32);
-  const Tensor e = expected.to(DType::kF32);
+  const Tensor a = actual.on(nullptr, DType::kF32);
+  const Tensor e = expected.on(nullptr, DType::kF32);
   int64_t different = 0;
   int64_t first = -1;
   for (int64_t i = e.numel() - 1; i >= 0; --i) {

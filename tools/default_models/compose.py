@@ -77,7 +77,7 @@ class Compositor:
         return self.paste(ids, s[..., 0], s[..., 1], s[..., 2], one * 0, one, sc["rgb"], sc["dir"], size)
 
     def videos(self, sc, size=192, frames=FRAMES, start=0, total=FRAMES):
-        """[B, 3, T, size, size] and coverage [B, 1, T, size, size]"""
+        """[B, 3, T, size, size] and coverage [B, 1, T, size, size]; `start` is the first frame, one or one for each"""
         s = sc["slots"].to(self.device).float()
         b, k = s.shape[:2]
         x, y, z, rot, alpha = poses(s, sc["motion"].to(self.device), frames, start, total)
@@ -91,7 +91,8 @@ class Compositor:
 
 def poses(s, motion, frames, start=0, total=FRAMES):
     """Every sprite's x, y, size, rotation and opacity in every frame: [B, T, K]."""
-    t = (torch.arange(start, start + frames, device=s.device).float() / (total - 1)).view(1, -1, 1)
+    start = torch.as_tensor(start, device=s.device).view(-1, 1)
+    t = ((start + torch.arange(frames, device=s.device)).float() / (total - 1))[..., None]
     x, y, z = (s[:, None, :, i].expand(-1, frames, -1).clone() for i in range(3))
     rot, alpha = torch.zeros_like(x), torch.ones_like(x)
     m = motion.view(-1, 1, 1)

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 IMAGE_SIZE, VIDEO_SIZE, FRAMES = 256, 192, 17
 TEXT_LEN = 48  # caption tokens seen in training (every caption of the grammar fits)
+VIDEO_WORDS = 31  # the same for clips; with a row for the padding that makes 32, a size that attention likes
 
 AE_IMAGE = dict(
     in_channels=3, latent_channels=32, attention_head_dim=32,
@@ -43,6 +44,10 @@ def build_ae(family, **over):
 def build_dit(family):
     from diffusers import SanaTransformer2DModel, WanTransformer3DModel
     return SanaTransformer2DModel(**DIT_IMAGE) if family == "image" else WanTransformer3DModel(**DIT_VIDEO)
+
+
+def blocks(dit):
+    return dit.blocks if hasattr(dit, "blocks") else dit.transformer_blocks
 
 
 def build_text(family, vocab):
@@ -158,6 +163,20 @@ def wan_encode(vae, x):
 
 def wan_decode(vae, z):
     return vae.decoder(vae.post_quant_conv(z))
+
+
+def umt5_encode(text, ids, mask):
+    """UMT5EncoderModel's result for captions of one length with a mask, as plain operations that compile to one graph."""
+    x = text.shared(ids)
+    hide = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -1e9)[:, None, None]
+    for blk in text.encoder.block:
+        att, ff = blk.layer[0].SelfAttention, blk.layer[1]
+        y = blk.layer[0].layer_norm(x)
+        q, k, v = (f(y).unflatten(2, (att.n_heads, -1)).transpose(1, 2) for f in (att.q, att.k, att.v))
+        w = (q @ k.transpose(2, 3)).float() * att.scaling + att.compute_bias(ids.shape[1], ids.shape[1], x.device) + hide
+        x = x + att.o((w.softmax(-1).to(v.dtype) @ v).transpose(1, 2).flatten(2))
+        x = x + ff.DenseReluDense(ff.layer_norm(x))
+    return text.encoder.final_layer_norm(x)
 
 
 class PaddedCrossAttention:

@@ -1,7 +1,9 @@
 #include "ops/elementwise.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <limits>
 
 #include "core/parallel.h"
 #include "cpu/entries.h"
@@ -79,12 +81,14 @@ Tensor linear_combination(std::span<const float> coefficients, std::span<const T
   return out;
 }
 
-int64_t count_nonfinite(const Tensor& x) {
+Tensor count_nonfinite(const Tensor& x) {
   const auto* px = x.data<float>();
   std::atomic<int64_t> total{0};
   parallel_ranges(x.numel(), kGrain,
                   [&](int64_t begin, int64_t end) { total += kernels::count_nonfinite(px + begin, end - begin); });
-  return total;
+  const auto most = static_cast<int64_t>(std::numeric_limits<int32_t>::max());
+  const std::array count = {static_cast<int32_t>(std::min<int64_t>(total, most))};
+  return Tensor::from(std::span<const int32_t>(count), {1});
 }
 
 }  // namespace swan::backends

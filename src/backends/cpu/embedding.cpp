@@ -1,12 +1,14 @@
 #include "ops/embedding.h"
 
+#include <cmath>
+
 #include "core/parallel.h"
 #include "cpu/entries.h"
 #include "cpu/kernels/elementwise.h"
 
 namespace swan::backends {
 
-Tensor embedding(const Tensor& ids, const Tensor& table, float scale) {
+Tensor embedding(const Tensor& ids, const Tensor& table, float scale, DType /*f32*/) {
   const int64_t channels = table.dim(1);
   const int64_t tokens = ids.numel();
   Tensor out = Tensor::empty({ids.dim(0), ids.dim(1), channels}, DType::kF32);
@@ -23,6 +25,21 @@ Tensor embedding(const Tensor& ids, const Tensor& table, float scale) {
       }
     }
   });
+  return out;
+}
+
+Tensor timestep_embedding(const Tensor& timesteps, int64_t dim) {
+  const int64_t half = dim / 2;
+  Tensor out = Tensor::empty({timesteps.dim(0), dim}, DType::kF32);
+  auto* y = out.data_mut<float>();
+  for (int64_t b = 0; b < timesteps.dim(0); ++b) {
+    for (int64_t i = 0; i < half; ++i) {
+      const float frequency = std::exp(-std::log(10000.0F) * static_cast<float>(i) / static_cast<float>(half));
+      const float angle = timesteps.data<float>()[b] * frequency;
+      y[b * dim + i] = std::cos(angle);
+      y[b * dim + half + i] = std::sin(angle);
+    }
+  }
   return out;
 }
 

@@ -27,6 +27,7 @@ const ops::KernelTable& cpu_kernels() {
       .linear_combination = linear_combination,
       .count_nonfinite = count_nonfinite,
       .embedding = embedding,
+      .timestep_embedding = timestep_embedding,
       .nchw_to_nhwc = nchw_to_nhwc,
       .nhwc_to_nchw = nhwc_to_nchw,
       .pixel_shuffle = pixel_shuffle,

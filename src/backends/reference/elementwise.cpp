@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -74,11 +75,11 @@ Tensor linear_combination(std::span<const float> coefficients, std::span<const T
   });
 }
 
-int64_t count_nonfinite(const Tensor& x) {
+Tensor count_nonfinite(const Tensor& x) {
   const auto* px = x.data<float>();
-  int64_t count = 0;
-  for (int64_t i = 0; i < x.numel(); ++i) count += std::isfinite(px[i]) ? 0 : 1;
-  return count;
+  std::array<int32_t, 1> count = {0};
+  for (int64_t i = 0; i < x.numel(); ++i) count[0] += std::isfinite(px[i]) ? 0 : 1;
+  return Tensor::from(std::span<const int32_t>(count), {1});
 }
 
 }  // namespace swan::backends::reference

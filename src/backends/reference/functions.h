@@ -34,9 +34,10 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor activate(const Tensor& x, ops::Activation activation);
 [[nodiscard]] Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation activation);
 [[nodiscard]] Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors);
-[[nodiscard]] int64_t count_nonfinite(const Tensor& x);
+[[nodiscard]] Tensor count_nonfinite(const Tensor& x);
 
-[[nodiscard]] Tensor embedding(const Tensor& ids, const Tensor& table, float scale);
+[[nodiscard]] Tensor embedding(const Tensor& ids, const Tensor& table, float scale, DType dtype);
+[[nodiscard]] Tensor timestep_embedding(const Tensor& timesteps, int64_t dim);
 
 [[nodiscard]] Tensor nchw_to_nhwc(const Tensor& x);
 [[nodiscard]] Tensor nhwc_to_nchw(const Tensor& x);

@@ -25,6 +25,7 @@ const ops::KernelTable& reference_kernels() {
       .linear_combination = reference::linear_combination,
       .count_nonfinite = reference::count_nonfinite,
       .embedding = reference::embedding,
+      .timestep_embedding = reference::timestep_embedding,
       .nchw_to_nhwc = reference::nchw_to_nhwc,
       .nhwc_to_nchw = reference::nhwc_to_nchw,
       .pixel_shuffle = reference::pixel_shuffle,

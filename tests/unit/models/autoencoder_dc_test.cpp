@@ -1,7 +1,7 @@
 #include "models/autoencoder_dc.h"
 
 #include "core/error.h"
-#include "cpu/kernels.h"
+#include "support/device.h"
 #include "taps.h"
 
 namespace swan {
@@ -43,7 +43,7 @@ TEST_P(AutoencoderDCTest, MatchesDiffusers) {
       vae->enable_tiling(tiling_of(c.params["tiling"]));
       ++tiled;
     }
-    Context ctx(backends::cpu_kernels());
+    Context ctx = support::test_context();
     ctx.record_taps(true);
     // Large results of cases that are there for their activations are not kept.
     if (const Tensor z = c.input("z"); z.defined()) {
@@ -77,7 +77,7 @@ TEST(AutoencoderDC, LoadsOneHalf) {
   const AutoencoderDC vae(models::AutoencoderDCConfig::parse(io::Config::read(golden.config_path())), weights,
                           std::nullopt, AutoencoderDC::Halves::kDecoder);
   weights->finish();
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const auto& c = golden.at("case_02");
   EXPECT_TRUE(support::close(vae.decode(c.input("z"), ctx), c.output("sample"), 2e-4));
 }

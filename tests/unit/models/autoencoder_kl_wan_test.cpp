@@ -1,7 +1,7 @@
 #include "models/autoencoder_kl_wan.h"
 
 #include "core/error.h"
-#include "cpu/kernels.h"
+#include "support/device.h"
 #include "taps.h"
 
 namespace swan {
@@ -34,7 +34,7 @@ TEST(AutoencoderKLWan, MatchesDiffusers) {
                           .tile_sample_stride_width = t.at("tile_sample_stride_width")});
       ++tiled;
     }
-    Context ctx(backends::cpu_kernels());
+    Context ctx = support::test_context();
     ctx.record_taps(!c.params.contains("tiling"));
     if (const Tensor z = c.input("z"); z.defined()) {
       EXPECT_TRUE(support::close(vae->decode(z, ctx), c.output("sample"), kTolerance)) << c.name << ": " << c.note;
@@ -56,9 +56,9 @@ TEST(AutoencoderKLWan, HandsOverFramesAsTheyAreDone) {
   const Golden golden = Golden::open("components/wan_vae");
   const auto vae = load(golden, AutoencoderKLWan::Halves::kDecoder);
   const auto& c = golden.at("case_01");
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const Tensor whole = vae->decode(c.input("z"), ctx);
-  Context recording(backends::cpu_kernels());
+  Context recording = support::test_context();
   recording.record_taps(true);
   EXPECT_TRUE(support::close(vae->decode(c.input("z"), recording), whole, 0));
   std::vector<Tensor> frames;
@@ -81,7 +81,7 @@ TEST(AutoencoderKLWan, HandsOverFramesAsTheyAreDone) {
 TEST(AutoencoderKLWan, RefusesClipsThatDoNotFit) {
   const Golden golden = Golden::open("components/wan_vae");
   const auto vae = load(golden);
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   for (const Shape& shape :
        {Shape{1, 3, 4, 32, 32}, Shape{1, 3, 5, 30, 32}, Shape{1, 4, 5, 32, 32}, Shape{3, 5, 32, 32}})
     EXPECT_THROW((void)vae->encode(Tensor::zeros(shape, DType::kF32), ctx), Error) << shape.str();

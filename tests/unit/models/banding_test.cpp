@@ -5,10 +5,10 @@
 #include <atomic>
 
 #include "core/generator.h"
-#include "cpu/kernels.h"
 #include "ops/conv.h"
 #include "ops/layout.h"
 #include "support/close.h"
+#include "support/device.h"
 
 namespace swan::models {
 namespace {
@@ -27,7 +27,7 @@ TEST_P(Banded, GivesWhatTheWholeGives) {
   Generator generator(5);
   const Tensor x = generator.randn({batch, height, width, 6});
   const ops::ConvWeight w = {.weight = generator.randn({6, 6, 3, 3}), .bias = generator.randn({6}), .padding = 1};
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   int calls = 0;
   const auto block = [&](const Tensor& rows) {
     ++calls;
@@ -45,7 +45,7 @@ TEST_P(Banded, ReusesMemoryThatIsGivenAway) {
   Generator generator(7);
   const Tensor x = generator.randn({batch, height, width, 4});
   const ops::ConvWeight w = {.weight = generator.randn({4, 4, 3, 3}), .padding = 1};
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const auto block = [&](const Tensor& rows) {
     return ops::conv2d(ops::conv2d(rows, w, ops::Activation::kSilu, ctx), w, ops::Activation::kNone, ctx);
   };
@@ -65,7 +65,7 @@ TEST_P(Banded, ScalesRows) {
   Generator generator(6);
   const Tensor x = generator.randn({batch, height, width, 4});
   const ops::ConvWeight w = {.weight = generator.randn({3, 4, 3, 3}), .padding = 1};
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const auto up = [&](const Tensor& rows) {
     return ops::conv2d(ops::upsample_nearest(rows, 2, ctx), w, ops::Activation::kNone, ctx);
   };
@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Banded,
 
 TEST(Banded, StopsBetweenBandsWhenCancelled) {
   std::atomic<bool> cancel{false};
-  Context ctx(backends::cpu_kernels(), &cancel);
+  Context ctx = support::test_context(&cancel);
   int calls = 0;
   const auto fn = [&](const Tensor& rows) {
     ++calls;

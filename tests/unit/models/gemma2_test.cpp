@@ -1,7 +1,7 @@
 #include "models/gemma2.h"
 
 #include "core/error.h"
-#include "cpu/kernels.h"
+#include "support/device.h"
 #include "taps.h"
 
 namespace swan {
@@ -19,7 +19,7 @@ TEST(Gemma2Model, MatchesTransformers) {
   weights->finish();
   ASSERT_GE(golden.cases().size(), 3U);
   for (const auto& c : golden.cases()) {
-    Context ctx(backends::cpu_kernels());
+    Context ctx = support::test_context();
     ctx.record_taps(true);
     const Tensor ids = c.input("input_ids").to(DType::kI32);
     const Tensor mask = c.input("attention_mask").to(DType::kI32);
@@ -36,7 +36,7 @@ TEST(Gemma2Model, StopsWhenCancelled) {
   const models::Gemma2Model model(models::Gemma2Config::parse(io::Config::read(golden.config_path())),
                                   nn::Scope(weights));
   const std::atomic<bool> cancel{true};
-  Context ctx(backends::cpu_kernels(), &cancel);
+  Context ctx = support::test_context(&cancel);
   const auto& c = golden.cases()[0];
   try {
     (void)model.forward(c.input("input_ids").to(DType::kI32), c.input("attention_mask").to(DType::kI32), ctx);

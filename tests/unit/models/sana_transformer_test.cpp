@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "cpu/kernels.h"
+#include "support/device.h"
 #include "taps.h"
 
 namespace swan {
@@ -11,12 +11,14 @@ namespace {
 using support::Golden;
 using support::GoldenCase;
 
+models::SanaText text_of(const models::SanaTransformer2DModel& model, const GoldenCase& c, Context& ctx) {
+  Tensor mask = c.input("encoder_attention_mask");
+  if (mask.defined() && mask.rank() == 2) mask = mask.to(DType::kI32);
+  return model.encode_text(c.input("encoder_hidden_states"), mask, ctx);
+}
+
 models::SanaCondition condition_of(const GoldenCase& c) {
   models::SanaCondition condition;
-  condition.encoder_hidden_states = c.input("encoder_hidden_states");
-  condition.encoder_attention_mask = c.input("encoder_attention_mask");
-  const Tensor& mask = condition.encoder_attention_mask;
-  if (mask.defined() && mask.rank() == 2) condition.encoder_attention_mask = mask.to(DType::kI32);
   condition.timestep = c.input("timestep").to(DType::kF32);
   condition.guidance = c.input("guidance");
   for (int i = 0; c.has("input.controlnet_block_samples." + std::to_string(i)); ++i)
@@ -40,9 +42,9 @@ TEST_P(SanaTransformer, MatchesDiffusers) {
   weights->finish();
   ASSERT_GE(golden.cases().size(), GetParam().cases);
   for (const auto& c : golden.cases()) {
-    Context ctx(backends::cpu_kernels());
+    Context ctx = support::test_context();
     ctx.record_taps(true);
-    const Tensor out = model.forward(c.input("hidden_states"), condition_of(c), ctx);
+    const Tensor out = model.forward(c.input("hidden_states"), text_of(model, c, ctx), condition_of(c), ctx);
     EXPECT_TRUE(support::close(out, c.output("sample"), GetParam().tolerance)) << c.name << ": " << c.note;
     support::expect_taps(ctx, c, GetParam().tolerance);
   }
@@ -60,12 +62,14 @@ TEST(SanaTransformer2DModel, DoesNotDependOnTheNumberOfThreads) {
   const models::SanaTransformer2DModel model(models::SanaConfig::parse(io::Config::read(golden.config_path())),
                                              nn::Scope(weights));
   const GoldenCase& c = golden.at("case_00");
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   set_num_threads(1);
-  const Tensor one = model.forward(c.input("hidden_states"), condition_of(c), ctx);
+  const Tensor one = model.forward(c.input("hidden_states"), text_of(model, c, ctx), condition_of(c), ctx);
   for (const int threads : {2, 5}) {
     set_num_threads(threads);
-    EXPECT_TRUE(support::identical(model.forward(c.input("hidden_states"), condition_of(c), ctx), one)) << threads;
+    EXPECT_TRUE(
+        support::identical(model.forward(c.input("hidden_states"), text_of(model, c, ctx), condition_of(c), ctx), one))
+        << threads;
   }
   set_num_threads(0);
 }

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/error.h"
-#include "cpu/kernels.h"
 #include "models/autoencoder_dc.h"
+#include "support/device.h"
 #include "support/golden.h"
 
 namespace swan::models {
@@ -27,7 +27,7 @@ Tensor doubled(const Tensor& x) {
 }
 
 TEST(Tiled, PutsAPictureBackTogether) {
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   for (const auto& [height, width] : {std::pair<int64_t, int64_t>{1, 1}, {4, 4}, {5, 9}, {13, 3}, {12, 12}}) {
     Tensor x = Tensor::empty({2, 3, height, width}, DType::kF32);
     for (int64_t i = 0; i < x.numel(); ++i) x.data_mut<float>()[i] = static_cast<float>(i % 37);
@@ -41,7 +41,7 @@ TEST(Tiled, PutsAPictureBackTogether) {
 // next, so that the largest step between neighbouring pixels is the difference spread over the overlap; over half of it
 // where four tiles meet, for there the reference blends twice.
 TEST(Tiled, ShowsNoSeamInAFlatField) {
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const TileAxis axis = {.in_min = 32, .in_stride = 24, .out_min = 32, .out_stride = 24};
   int tile = 0;
   const auto flat = [&](const Tensor& x) {
@@ -65,7 +65,7 @@ TEST(Tiled, DecodesAFlatFieldWithoutSeams) {
   const auto weights = io::Weights::open(golden.path(), "diffusion_pytorch_model", "");
   AutoencoderDC vae(AutoencoderDCConfig::parse(io::Config::read(golden.config_path())), weights, std::nullopt,
                     AutoencoderDC::Halves::kDecoder);
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const Tensor z = Tensor::full({1, 8, 20, 20}, 0.1F);
   const Tensor whole = vae.decode(z, ctx);
   vae.enable_tiling({.tile_sample_min_height = 384,
@@ -86,7 +86,7 @@ TEST(Tiled, DecodesAFlatFieldWithoutSeams) {
 }
 
 TEST(Tiled, RefusesStridesThatLeaveGaps) {
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const TileAxis gaps = {.in_min = 4, .in_stride = 5, .out_min = 4, .out_stride = 5};
   EXPECT_THROW((void)tiled(Tensor::zeros({1, 1, 8, 8}, DType::kF32), {gaps, kAxis}, doubled, ctx), Error);
   const TileAxis still = {.in_min = 4, .in_stride = 0, .out_min = 4, .out_stride = 0};

@@ -1,7 +1,7 @@
 #include "models/umt5.h"
 
 #include "core/error.h"
-#include "cpu/kernels.h"
+#include "support/device.h"
 #include "taps.h"
 
 namespace swan {
@@ -24,7 +24,7 @@ TEST(UMT5EncoderModel, MatchesTransformers) {
   const auto model = load(golden);
   ASSERT_GE(golden.cases().size(), 3U);
   for (const auto& c : golden.cases()) {
-    Context ctx(backends::cpu_kernels());
+    Context ctx = support::test_context();
     ctx.record_taps(true);
     const Tensor ids = c.input("input_ids").to(DType::kI32), mask = c.input("attention_mask").to(DType::kI32);
     const Tensor out = model->forward(ids, mask, ctx);
@@ -37,7 +37,7 @@ TEST(UMT5EncoderModel, MatchesTransformers) {
 TEST(UMT5EncoderModel, EncodesTextsWithoutTheirPadding) {
   const Golden golden = Golden::open("components/umt5");
   const auto model = load(golden);
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   for (const auto& c : golden.cases()) {
     const Tensor ids = c.input("input_ids").to(DType::kI32), mask = c.input("attention_mask").to(DType::kI32);
     const Tensor expected = c.output("last_hidden_state");

@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "core/generator.h"
-#include "cpu/kernels.h"
+#include "support/device.h"
 #include "taps.h"
 
 namespace swan {
@@ -25,7 +25,7 @@ TEST(WanTransformer3DModel, MatchesDiffusers) {
   const auto model = load(golden);
   ASSERT_GE(golden.cases().size(), 3U);
   for (const auto& c : golden.cases()) {
-    Context ctx(backends::cpu_kernels());
+    Context ctx = support::test_context();
     ctx.record_taps(true);
     const models::WanText text = model->encode_text(c.input("encoder_hidden_states"), ctx);
     const Tensor out = model->forward(c.input("hidden_states"), c.input("timestep").to(DType::kF32), text, ctx);
@@ -38,7 +38,7 @@ TEST(WanTransformer3DModel, MatchesDiffusers) {
 TEST(WanTransformer3DModel, KeepsOneOfTheRowsOfPadding) {
   const Golden golden = Golden::open("components/wan_transformer");
   const auto model = load(golden);
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const auto& c = golden.at("case_02");
   const models::WanText text = model->encode_text(c.input("encoder_hidden_states"), ctx);
   ASSERT_TRUE(text.bias.defined());
@@ -49,7 +49,7 @@ TEST(WanTransformer3DModel, KeepsOneOfTheRowsOfPadding) {
 TEST(WanTransformer3DModel, RefusesClipsThatDoNotFit) {
   const Golden golden = Golden::open("components/wan_transformer");
   const auto model = load(golden);
-  Context ctx(backends::cpu_kernels());
+  Context ctx = support::test_context();
   const auto& c = golden.cases()[0];
   const models::WanText text = model->encode_text(c.input("encoder_hidden_states"), ctx);
   const auto code_of = [&](const Shape& shape) {

@@ -91,23 +91,23 @@ TEST_P(ElementwiseTest, LinearCombination) {
 TEST_P(ElementwiseTest, CountNonfiniteFindsEveryPosition) {
   const int64_t n = param().n;
   Tensor x = normal({n}, 1);
-  ASSERT_EQ(count_nonfinite(x, ctx), 0);
+  ASSERT_EQ(nonfinite_in(x, ctx), 0);
   auto* values = x.data_mut<float>();
   const auto signalling = std::bit_cast<float>(0x7f800001U), negative_nan = std::bit_cast<float>(0xffc00000U);
   for (int64_t i = 0; i < n; i += i >= 129 && i < n - 129 ? 997 : 1) {
     const float before = values[i];
     for (const float bad : {NAN, signalling, negative_nan, INFINITY, -INFINITY}) {
       values[i] = bad;
-      ASSERT_EQ(count_nonfinite(x, ctx), 1) << bad << " at " << i;
+      ASSERT_EQ(nonfinite_in(x, ctx), 1) << bad << " at " << i;
     }
     for (const float good : {FLT_MAX, -FLT_MAX, FLT_MIN, std::numeric_limits<float>::denorm_min(), -0.0F}) {
       values[i] = good;
-      ASSERT_EQ(count_nonfinite(x, ctx), 0) << good << " at " << i;
+      ASSERT_EQ(nonfinite_in(x, ctx), 0) << good << " at " << i;
     }
     values[i] = before;
   }
   for (int64_t i = 0; i < n; ++i) values[i] = i % 2 == 0 ? NAN : INFINITY;
-  EXPECT_EQ(count_nonfinite(x, ctx), n);
+  EXPECT_EQ(nonfinite_in(x, ctx), n);
 }
 
 using Activations = BackendTest;

@@ -14,7 +14,7 @@ class EveryOp : public ::testing::TestWithParam<std::tuple<Backend, OpRun>> {
  protected:
   ~EveryOp() override { set_num_threads(0); }
   [[nodiscard]] const OpRun& op() const { return std::get<1>(GetParam()); }
-  Context ctx{std::get<0>(GetParam()).kernels()};
+  Context ctx = std::get<0>(GetParam()).context();
 };
 INSTANTIATE_TEST_SUITE_P(Backends, EveryOp,
                          ::testing::Combine(::testing::ValuesIn(all_backends()), ::testing::ValuesIn(every_op())),

@@ -11,17 +11,23 @@
 #include <random>
 
 #include "cpu/kernels.h"
+#include "ops/elementwise.h"
 #include "reference/kernels.h"
+#include "support/device.h"
 
 namespace swan::ops::testing {
 
 const KernelTable& oracle_kernels() { return backends::reference_kernels(); }
 
-std::vector<Backend> backends_under_test() { return {{"cpu", backends::cpu_kernels}}; }
+std::vector<Backend> backends_under_test() {
+  std::vector<Backend> all = {{"cpu", [] { return Context(backends::cpu_kernels()); }}};
+  if (support::test_gpus() > 0) all.push_back({"cuda", [] { return support::gpu_context(DType::kF32); }});
+  return all;
+}
 
 std::vector<Backend> all_backends() {
   std::vector<Backend> all = backends_under_test();
-  all.push_back({"reference", backends::reference_kernels});
+  all.push_back({"reference", [] { return Context(backends::reference_kernels()); }});
   return all;
 }
 
@@ -68,7 +74,8 @@ Tensor misaligned(const Tensor& x) {
   return Tensor::view_of(bytes.get() + offset, x.shape(), x.dtype(), std::shared_ptr<void>(bytes, bytes.get()));
 }
 
-::testing::AssertionResult close(const Tensor& found, const Tensor& expected, Tolerance tolerance) {
+::testing::AssertionResult close(const Tensor& result, const Tensor& expectation, Tolerance tolerance) {
+  const Tensor found = result.cpu(), expected = expectation.cpu();
   if (!found.defined() || found.shape() != expected.shape() || found.dtype() != expected.dtype())
     return ::testing::AssertionFailure() << fmt::format("found {} {}, expected {} {}", found.dtype(), found.shape(),
                                                         expected.dtype(), expected.shape());
@@ -96,7 +103,8 @@ Tensor misaligned(const Tensor& x) {
   return (worst <= 1 ? ::testing::AssertionSuccess() : ::testing::AssertionFailure()) << report;
 }
 
-::testing::AssertionResult identical(const Tensor& found, const Tensor& expected) {
+::testing::AssertionResult identical(const Tensor& result, const Tensor& expectation) {
+  const Tensor found = result.cpu(), expected = expectation.cpu();
   if (!found.defined() || found.shape() != expected.shape() || found.dtype() != expected.dtype())
     return ::testing::AssertionFailure() << fmt::format("found {} {}, expected {} {}", found.dtype(), found.shape(),
                                                         expected.dtype(), expected.shape());
@@ -109,6 +117,8 @@ Tensor misaligned(const Tensor& x) {
              "first difference at element {} of {}: found {:.9g}, expected {:.9g}", at, found.shape(),
              found.to(DType::kF32).data<float>()[at], expected.to(DType::kF32).data<float>()[at]);
 }
+
+int32_t nonfinite_in(const Tensor& x, Context& ctx) { return count_nonfinite(x, ctx).cpu().data<int32_t>()[0]; }
 
 void expect_error(const std::function<void()>& fn, ErrorCode code, const std::vector<std::string>& texts) {
   try {

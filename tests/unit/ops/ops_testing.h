@@ -22,9 +22,9 @@ inline constexpr double kEpsilon = FLT_EPSILON;
 
 struct Backend {
   const char* name;
-  const KernelTable& (*kernels)();  ///< not called before a test runs: a backend may refuse the machine (isa_test.cpp)
+  Context (*context)();  ///< in f32; not called before a test runs: a backend may refuse the machine (isa_test.cpp)
 };
-/// Those that are compared with the reference.
+/// Those that are compared with the reference: the CPU, and the GPU where there is one.
 [[nodiscard]] std::vector<Backend> backends_under_test();
 /// The same and the reference: for properties that need no oracle.
 [[nodiscard]] std::vector<Backend> all_backends();
@@ -61,15 +61,18 @@ class OracleTest : public ::testing::TestWithParam<std::tuple<Backend, Case>> {
   Context oracle;
 };
 
+/// The count of count_nonfinite.
+[[nodiscard]] int32_t nonfinite_in(const Tensor& x, Context& ctx);
+
 [[nodiscard]] const KernelTable& oracle_kernels();
 
 template <typename Case>
-OracleTest<Case>::OracleTest() : ctx(std::get<0>(this->GetParam()).kernels()), oracle(oracle_kernels()) {}
+OracleTest<Case>::OracleTest() : ctx(std::get<0>(this->GetParam()).context()), oracle(oracle_kernels()) {}
 
 /// A property of one backend.
 class BackendTest : public ::testing::TestWithParam<Backend> {
  protected:
-  Context ctx{GetParam().kernels()};
+  Context ctx = GetParam().context();
 };
 
 /// "cpu_" and the case's name(), for INSTANTIATE_TEST_SUITE_P.

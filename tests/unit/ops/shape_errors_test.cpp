@@ -239,8 +239,8 @@ TEST_F(ShapeErrors, Embedding) {
   mismatch([&] { return embedding(ids({0}).reshape({1}), f32({5, 2}), 1, ctx); }, {"ids", "[1]"});
   mismatch([&] { return embedding(ids({0}), f32({5}), 1, ctx); }, {"table", "[5]"});
   for (const int64_t dim : {int64_t{3}, int64_t{0}, int64_t{-2}})
-    invalid([&] { return timestep_embedding(f32({2}), dim); }, {"timestep_embedding", std::to_string(dim)});
-  mismatch([&] { return timestep_embedding(f32({2, 1}), 4); }, {"timestep_embedding", "[2, 1]"});
+    invalid([&] { return timestep_embedding(f32({2}), dim, ctx); }, {"timestep_embedding", std::to_string(dim)});
+  mismatch([&] { return timestep_embedding(f32({2, 1}), 4, ctx); }, {"timestep_embedding", "[2, 1]"});
 }
 
 TEST_F(ShapeErrors, Layout) {

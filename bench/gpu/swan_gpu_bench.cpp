@@ -1,0 +1,83 @@
+// Times networks of full shape on a GPU and prints a JSON line for each: milliseconds, TFLOP/s, peak GPU memory. Weights
+// are files of make_random_model --manifest, in one folder.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gpu/workloads.h"
+
+namespace {
+
+using namespace swan;
+using namespace swan::bench;
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+// Each run is timed on the host from an idle device to an idle device; replayed ones are launched back to back too, as a
+// loop does, and the shorter of the two is what a step costs.
+void measure(const std::string& name, Workload workload, int runs) {
+  Device& device = *workload.device();
+  device.reset_peak();
+  const auto cold = Clock::now();
+  workload.run();
+  device.synchronize();
+  const double first = seconds_since(cold);
+  for (int i = 0; i < 2; ++i) workload.run();  // the second records
+  device.synchronize();
+  std::vector<double> seconds = time_runs(runs, [&] {
+    workload.run();
+    device.synchronize();
+  });
+  const auto start = Clock::now();
+  for (int i = 0; i < runs; ++i) workload.run();
+  device.synchronize();
+  const double loop = seconds_since(start) / runs;
+  const double best = std::min(median(seconds), loop);
+  fmt::print(
+      "{{\"name\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},\"tflops\":{:.1f},"
+      "\"peak_gib\":{:.3f}}}\n",
+      name, best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3, workload.flops() / best / 1e12,
+      static_cast<double>(device.peak_bytes()) / (1 << 30));
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::map<std::string, Workload (*)(const GpuOptions&)> known = workloads();
+  CLI::App app("Times networks of full shape on a GPU; prints a JSON line each");
+  GpuOptions options;
+  std::vector<std::string> names;
+  int runs = 10;
+  std::string dtype = "bf16";
+  std::vector<std::string> choices;
+  for (const auto& [name, make] : known) choices.push_back(name);
+  app.add_option("workloads", names, fmt::format("Which: {}", fmt::join(choices, ", ")))->required();
+  app.add_option("--weights", options.weights, "Folder of the weight files")->required();
+  app.add_option("--runs", runs);
+  app.add_option("--dtype", dtype)->check(CLI::IsMember({"f32", "bf16", "f16"}));
+  app.add_option("--device", options.device, "Number of the GPU");
+  CLI11_PARSE(app, argc, argv);
+  options.dtype = swan::parse_dtype(dtype);
+  int failed = 0;
+  for (const std::string& name : names) {
+    try {
+      if (!known.contains(name)) throw std::runtime_error("there is no such workload");
+      measure(name, known.at(name)(options), runs);
+    } catch (const std::exception& e) {
+      fmt::print(stderr, "swan_gpu_bench: {}: {}\n", name, e.what());
+      failed = 1;
+    }
+  }
+  return failed;
+}

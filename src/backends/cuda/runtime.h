@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <string>
+
+#include "core/device.h"
+#include "cuda/memory_pool.h"
+#include "swan/tensor.h"
+
+namespace swan::backends::cuda {
+
+/// @throws Error kOutOfMemory, kUnsupported or kInternal naming the call and what the driver says
+void check(cudaError_t status, const char* call, std::source_location where = std::source_location::current());
+
+class CublasLt;
+class Cudnn;
+
+/// One GPU: its stream, its memory, and the libraries' handles. Operations of all threads go into one stream.
+class CudaDevice final : public Device {
+ public:
+  explicit CudaDevice(int ordinal);
+  ~CudaDevice() override;
+
+  [[nodiscard]] const std::string& name() const noexcept override { return name_; }
+  void activate() override;
+  [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes) override { return pool_->allocate(bytes); }
+  void upload(void* to, const void* from, size_t bytes) override;
+  void download(void* to, const void* from, size_t bytes) override;
+  void copy(void* to, const void* from, size_t bytes) override;
+  void zero(void* to, size_t bytes) override;
+  void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) override;
+  void synchronize() override;
+  [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& work) override;
+  void trim() override { pool_->trim(); }
+  [[nodiscard]] size_t allocated_bytes() const override { return pool_->allocated_bytes(); }
+  [[nodiscard]] size_t peak_bytes() const override { return pool_->peak_bytes(); }
+  void reset_peak() override { pool_->reset_peak(); }
+
+  [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
+  [[nodiscard]] int multiprocessors() const noexcept { return multiprocessors_; }
+  /// Compute capability times ten: 90 for Hopper.
+  [[nodiscard]] int capability() const noexcept { return capability_; }
+  /// Handles, made at first use. @throws Error kUnsupported naming the library that is missing and how to get it
+  [[nodiscard]] CublasLt& cublaslt();
+  [[nodiscard]] Cudnn& cudnn();
+
+ private:
+  int ordinal_;
+  std::string name_;
+  int multiprocessors_ = 0, capability_ = 0;
+  cudaStream_t stream_ = nullptr;
+  bool recording_ = false;
+  std::shared_ptr<MemoryPool> pool_;
+  struct Staging;
+  std::unique_ptr<Staging> staging_;
+  std::unique_ptr<CublasLt> cublaslt_;
+  std::unique_ptr<Cudnn> cudnn_;
+};
+
+/// The device that the calling thread's operations run on: that of its latest activate().
+[[nodiscard]] CudaDevice& current();
+
+/// Uninitialised, on the current device.
+[[nodiscard]] inline Tensor empty(const Shape& shape, DType dtype) { return Tensor::empty(shape, dtype, &current()); }
+/// The tensor on the current device: itself when it is there, a constant's kept copy, else an upload.
+[[nodiscard]] inline Tensor on_device(const Tensor& t) { return t.defined() ? t.on(&current()) : t; }
+[[nodiscard]] inline Tensor on_device(const Tensor& t, DType dtype) {
+  return t.defined() ? t.on(&current(), dtype) : t;
+}
+[[nodiscard]] inline cudaStream_t stream() { return current().stream(); }
+/// @throws Error kInvalidArgument: no operation computes with that dtype
+[[noreturn]] void fail_dtype(DType dtype);
+/// To be called after every kernel launch. @throws Error kInternal when it was refused
+void check_launch(const char* kernel, std::source_location where = std::source_location::current());
+
+}  // namespace swan::backends::cuda

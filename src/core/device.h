@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "swan/tensor.h"
+
+namespace swan {
+
+/// Work that a device has recorded and can run again at the cost of one launch.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void launch() = 0;
+};
+
+/// An accelerator with memory of its own. Everything it is asked for happens in the order of asking, and nothing but
+/// `download` and `synchronize` waits for it. Host tensors have no Device: a null pointer stands for the host.
+class Device {
+ public:
+  virtual ~Device() = default;
+  /// "cuda:0"
+  [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+  /// Makes this the device that the calling thread's operations run on.
+  virtual void activate() = 0;
+
+  /// Uninitialised bytes, freed when the last copy goes. @throws Error kOutOfMemory with the bytes asked and free
+  [[nodiscard]] virtual std::shared_ptr<void> allocate(size_t bytes) = 0;
+  /// Host to device; `from` may be changed when this returns.
+  virtual void upload(void* to, const void* from, size_t bytes) = 0;
+  /// Device to host; complete when this returns.
+  virtual void download(void* to, const void* from, size_t bytes) = 0;
+  /// Within the device.
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void zero(void* to, size_t bytes) = 0;
+  /// `count` values into another floating dtype, rounded to nearest even, within the device.
+  virtual void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) = 0;
+  virtual void synchronize() = 0;
+
+  /// Runs `work` once without effect and keeps it; what it allocates lives as long as the recording. Null when
+  /// something in it cannot be recorded, such as an upload from the host.
+  [[nodiscard]] virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
+  /// Returns cached memory to the system: between the stages of a pipeline, whose blocks differ.
+  virtual void trim() = 0;
+  /// Bytes in use and cached: now, and the most since reset_peak.
+  [[nodiscard]] virtual size_t allocated_bytes() const = 0;
+  [[nodiscard]] virtual size_t peak_bytes() const = 0;
+  virtual void reset_peak() = 0;
+};
+
+/// Copies bytes between two tensors of one device (or of the host), at offsets in bytes. On several threads on the
+/// host, where the first touch of a large tensor's pages costs more than the copy.
+void copy_bytes(Tensor& to, int64_t to_offset, const Tensor& from, int64_t from_offset, int64_t bytes);
+
+}  // namespace swan

@@ -1,0 +1,120 @@
+#include "pipelines/compute.h"
+
+#include <charconv>
+#include <cstdlib>
+
+#include "core/allocator.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "cpu/kernels.h"
+#include "ops/elementwise.h"
+#ifdef SWAN_HAS_CUDA
+#include "cuda/kernels.h"
+#endif
+
+namespace swan::pipelines {
+
+namespace {
+
+// "auto" may be settled by the environment, for containers and tests.
+std::string or_environment(const std::string& value, const char* variable) {
+  const char* set = value == "auto" ? std::getenv(variable) : nullptr;
+  return set != nullptr && *set != '\0' ? set : value;
+}
+
+std::optional<DType> dtype_of(const std::string& name) {
+  if (name == "auto") return std::nullopt;
+  if (name == "f32" || name == "f16" || name == "bf16") return parse_dtype(name);
+  fail(ErrorCode::kInvalidArgument, "dtype '{}' is not known; use auto, f32, f16 or bf16.", name);
+}
+
+#ifdef SWAN_HAS_CUDA
+// "auto" takes the first GPU where there is one that works; otherwise the CPU serves.
+Device* open_device(const std::string& name) {
+  if (name == "auto") {
+    if (backends::cuda_device_count() == 0) return nullptr;
+    try {
+      return &backends::cuda_device(0);
+    } catch (const Error& error) {
+      log(LogLevel::kWarning, "the GPU is not used: {}", error.what());
+      return nullptr;
+    }
+  }
+  int ordinal = 0;
+  const std::string number = name == "cuda" ? "0" : name.substr(name.find(':') + 1);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ordinal);
+  if (error != std::errc() || end != number.data() + number.size() || ordinal < 0)
+    fail(ErrorCode::kInvalidArgument, "device '{}' is not known; use auto, cpu, cuda or cuda:0, cuda:1, ...", name);
+  return &backends::cuda_device(ordinal);
+}
+#else
+Device* open_device(const std::string& name) {
+  if (name == "auto") return nullptr;
+  fail(ErrorCode::kUnsupported, "device '{}' is not there: this build of Swan has the CPU alone; use auto or cpu.",
+       name);
+}
+#endif
+
+[[noreturn]] void fail_nonfinite(int32_t bad, int64_t values, const std::string& where) {
+  fail(ErrorCode::kNumerical,
+       "{} of {} values are NaN or infinite after {}, so there is no picture. The weights are damaged, or overflow in "
+       "the dtype they are kept in: check the files against their source (swan info), or try --dtype f32.",
+       bad, values, where);
+}
+
+}  // namespace
+
+Compute::Compute(const LoadOptions& options) : dtype_(dtype_of(or_environment(options.dtype, "SWAN_DTYPE"))) {
+  const std::string name = or_environment(options.device, "SWAN_DEVICE");
+  if (name == "cpu") return;
+  if (name != "auto" && name != "cuda" && !name.starts_with("cuda:"))
+    fail(ErrorCode::kInvalidArgument, "device '{}' is not known; use auto, cpu, cuda or cuda:0, cuda:1, ...", name);
+  device_ = open_device(name);
+}
+
+std::optional<DType> Compute::storage() const { return device_ == nullptr ? dtype_ : std::nullopt; }
+
+Context Compute::context(const std::atomic<bool>* cancel) const {
+#ifdef SWAN_HAS_CUDA
+  if (device_ != nullptr) return {backends::cuda_kernels(), device_, DType::kF32, cancel};
+#endif
+  return Context(backends::cpu_kernels(), cancel);
+}
+
+DType Compute::activations(DType stored, Part part) const {
+  if (device_ == nullptr) return DType::kF32;
+  if (dtype_) return *dtype_;
+  if (stored == DType::kF16 || stored == DType::kBF16) return stored;
+  return part == Part::kVae ? DType::kF32 : DType::kBF16;
+}
+
+void Compute::trim() const {
+  CachingAllocator::cpu().trim();
+  if (device_ != nullptr) device_->trim();
+}
+
+void FiniteChecks::add(const Tensor& x, const std::string& where) {
+  if (ctx_.device() == nullptr) {
+    check_finite(x, where, ctx_);
+  } else {
+    pending_.push_back({ops::count_nonfinite(x, ctx_), x.numel(), where});
+  }
+}
+
+void FiniteChecks::verify() {
+  for (const Pending& p : pending_)
+    if (const int32_t bad = p.count.cpu().data<int32_t>()[0]; bad != 0) fail_nonfinite(bad, p.values, p.where);
+  pending_.clear();
+}
+
+void check_decoded(const Tensor& x, const std::string& where) {
+  Context host(backends::cpu_kernels());
+  check_finite(x, where, host);
+}
+
+void check_finite(const Tensor& x, const std::string& where, Context& ctx) {
+  const int32_t bad = ops::count_nonfinite(x, ctx).cpu().data<int32_t>()[0];
+  if (bad != 0) fail_nonfinite(bad, x.numel(), where);
+}
+
+}  // namespace swan::pipelines
