@@ -49,7 +49,8 @@ void CUPTIAPI take_buffer(CUcontext /*context*/, uint32_t /*stream*/, uint8_t* b
       ++total.launches;
     } else if (record->kind == CUPTI_ACTIVITY_KIND_MEMCPY) {
       const auto* copy = reinterpret_cast<const CUpti_ActivityMemcpy5*>(record);
-      Total& total = totals[copy->copyKind == CUPTI_ACTIVITY_MEMCPY_KIND_DTOD ? "copy on the device" : "copy to or from the host"];
+      Total& total =
+          totals[copy->copyKind == CUPTI_ACTIVITY_MEMCPY_KIND_DTOD ? "copy on the device" : "copy to or from the host"];
       total.microseconds += static_cast<double>(copy->end - copy->start) / 1e3;
       ++total.launches;
     }

@@ -1,5 +1,5 @@
-// Times networks of full shape on a GPU and prints a JSON line for each: milliseconds, TFLOP/s, peak GPU memory. Weights
-// are files of make_random_model --manifest, in one folder.
+// Times networks of full shape on a GPU and prints a JSON line for each: milliseconds, TFLOP/s, peak GPU memory.
+// Weights are files of make_random_model --manifest, in one folder.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -23,8 +23,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Each run is timed on the host from an idle device to an idle device; replayed ones are launched back to back too, as a
-// loop does, and the shorter of the two is what a step costs.
+// Each run is timed on the host from an idle device to an idle device; replayed ones are launched back to back too, as
+// a loop does, and the shorter of the two is what a step costs.
 void measure(const std::string& name, Workload workload, int runs) {
   Device& device = *workload.device();
   device.reset_peak();

@@ -91,8 +91,8 @@ Workload dcae(const GpuOptions& options, int64_t size) {
   const Component c = open(options, "dcae_f32c32_sana_vae", kDiffusion);
   const auto config = models::AutoencoderDCConfig::parse(c.config);
   auto kept = std::make_shared<Kept<models::AutoencoderDC>>(context(options));
-  kept->model = std::make_unique<models::AutoencoderDC>(config, c.weights, std::nullopt,
-                                                        models::AutoencoderDC::Halves::kDecoder);
+  kept->model =
+      std::make_unique<models::AutoencoderDC>(config, c.weights, std::nullopt, models::AutoencoderDC::Halves::kDecoder);
   if (size > 1024)
     kept->model->enable_tiling({.tile_sample_min_height = 1024,
                                 .tile_sample_min_width = 1024,
@@ -164,7 +164,11 @@ Workload wan_vae(const GpuOptions& options, int64_t frames) {
   Generator generator(0);
   const Tensor z = generator.randn({1, config.z_dim, (frames - 1) / 4 + 1, kHeight / 8, kWidth / 8});
   constexpr double kFlopsOfAFrame = 4.9e12;
-  return {*kept->ctx.device(), [kept, z] { kept->model->decode(z, [](const Tensor&) {}, kept->ctx); },
+  return {*kept->ctx.device(),
+          [kept, z] {
+            kept->model->decode(
+                z, [](const Tensor&) {}, kept->ctx);
+          },
           kFlopsOfAFrame * static_cast<double>(frames)};
 }
 
