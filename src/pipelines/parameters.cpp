@@ -66,7 +66,9 @@ void read_common(const io::Config& c, Repeatable& out) {
   if (out.model == kEmbeddedModel || out.model == kEmbeddedVideoModel) out.model.clear();
   out.load.variant = c.get<std::string>("variant", "");
   out.load.dtype = c.get<std::string>("dtype", "auto");
-  out.load.device = c.get<std::string>("device", "auto");
+  // What a GPU made is made anew on whatever there is: another machine's may differ by rounding, but need not refuse.
+  const auto device = c.get<std::string>("device", "auto");
+  out.load.device = device.starts_with("cuda") ? "auto" : device;
   auto& r = out.request;
   r.prompt = c.require<std::vector<std::string>>("prompt");
   r.negative_prompt = c.get<std::vector<std::string>>("negative_prompt", {""});

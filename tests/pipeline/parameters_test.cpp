@@ -22,8 +22,9 @@ ImageRequest full_request() {
   return r;
 }
 
-std::string text_of(const ImageRequest& r, int64_t index) {
+std::string text_of(const ImageRequest& r, int64_t index, const std::string& device = "cpu") {
   pipelines::RunFacts facts;
+  facts.device = device;
   facts.model = pipelines::kEmbeddedModel;
   facts.load.variant = "fp16";
   facts.load.dtype = "bf16";
@@ -59,6 +60,11 @@ TEST(Parameters, RoundTrip) {
   EXPECT_FALSE(back.request.use_resolution_binning);
   ASSERT_TRUE(back.request.vae_tiling.has_value());
   EXPECT_EQ(back.request.vae_tiling->tile_sample_min_width, 128);
+}
+
+TEST(Parameters, WhatAGpuMadeNeedsNone) {
+  EXPECT_EQ(request_from_parameters(text_of(full_request(), 0, "cuda:1")).load.device, "auto");
+  EXPECT_EQ(request_from_parameters(text_of(full_request(), 0, "cpu")).load.device, "cpu");
 }
 
 TEST(Parameters, SayWhatCannotBeRepeated) {
