@@ -1,5 +1,5 @@
-// Times networks of full shape on a GPU and prints a JSON line for each: milliseconds, TFLOP/s, peak GPU memory.
-// Weights are files of make_random_model --manifest, in one folder.
+// Times networks of full shape on a GPU and prints a JSON line for each: milliseconds, TFLOP/s where they are counted,
+// peak GPU memory. Weights are files of make_random_model --manifest, in one folder.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -44,9 +44,10 @@ void measure(const std::string& name, Workload workload, int runs) {
   const double loop = seconds_since(start) / runs;
   const double best = std::min(median(seconds), loop);
   fmt::print(
-      "{{\"name\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},\"tflops\":{:.1f},"
+      "{{\"name\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},\"tflops\":{},"
       "\"peak_gib\":{:.3f}}}\n",
-      name, best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3, workload.flops() / best / 1e12,
+      name, best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3,
+      workload.flops() > 0 ? fmt::format("{:.1f}", workload.flops() / best / 1e12) : "null",
       static_cast<double>(device.peak_bytes()) / (1 << 30));
   std::fflush(stdout);
 }

@@ -20,7 +20,7 @@ struct GpuOptions {
 class Workload {
  public:
   /// @param run    leaves the device's work queued
-  /// @param flops  floating-point operations of the matrix products, convolutions and attention of one run
+  /// @param flops  floating-point operations of the products and attention of one run; 0: not counted
   Workload(Device& device, std::function<void()> run, double flops)
       : device_(&device), run_(std::move(run)), flops_(flops) {}
   void run() const { run_(); }
