@@ -35,7 +35,6 @@ class Device {
   virtual void download(void* to, const void* from, size_t bytes) = 0;
   /// Within the device.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
-  virtual void zero(void* to, size_t bytes) = 0;
   /// `count` values into another floating dtype, rounded to nearest even, within the device.
   virtual void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) = 0;
   virtual void synchronize() = 0;
@@ -45,8 +44,7 @@ class Device {
   [[nodiscard]] virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
   /// Returns cached memory to the system: between the stages of a pipeline, whose blocks differ.
   virtual void trim() = 0;
-  /// Bytes in use and cached: now, and the most since reset_peak.
-  [[nodiscard]] virtual size_t allocated_bytes() const = 0;
+  /// The most bytes in use and cached since reset_peak.
   [[nodiscard]] virtual size_t peak_bytes() const = 0;
   virtual void reset_peak() = 0;
 };

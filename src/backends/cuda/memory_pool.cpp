@@ -166,10 +166,6 @@ void MemoryPool::release_private(int owner) {
   free_.erase(it);
 }
 
-size_t MemoryPool::allocated_bytes() const {
-  const std::scoped_lock lock(mutex_);
-  return allocated_;
-}
 size_t MemoryPool::peak_bytes() const {
   const std::scoped_lock lock(mutex_);
   return peak_;

@@ -30,7 +30,6 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   /// The recording is gone: its segments are everyone's again.
   void release_private(int owner);
 
-  [[nodiscard]] size_t allocated_bytes() const;
   [[nodiscard]] size_t peak_bytes() const;
   void reset_peak();
 

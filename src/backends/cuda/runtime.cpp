@@ -80,10 +80,6 @@ CudaDevice& current() {
 CudaDevice::CudaDevice(int ordinal) : ordinal_(ordinal), name_("cuda:" + std::to_string(ordinal)) {
   check(cudaSetDevice(ordinal), "cudaSetDevice");
   check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, ordinal), "cudaDeviceGetAttribute");
-  int major = 0, minor = 0;
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, ordinal), "cudaDeviceGetAttribute");
-  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, ordinal), "cudaDeviceGetAttribute");
-  capability_ = 10 * major + minor;
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
   pool_ = std::make_shared<MemoryPool>(name_);
 }
@@ -125,8 +121,6 @@ void CudaDevice::download(void* to, const void* from, size_t bytes) {
 void CudaDevice::copy(void* to, const void* from, size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "cudaMemcpyAsync");
 }
-
-void CudaDevice::zero(void* to, size_t bytes) { check(cudaMemsetAsync(to, 0, bytes, stream_), "cudaMemsetAsync"); }
 
 void CudaDevice::convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) {
   convert_values(from, from_dtype, to, to_dtype, count, stream_);

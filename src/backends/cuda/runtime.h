@@ -31,19 +31,15 @@ class CudaDevice final : public Device {
   void upload(void* to, const void* from, size_t bytes) override;
   void download(void* to, const void* from, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;
-  void zero(void* to, size_t bytes) override;
   void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) override;
   void synchronize() override;
   [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   void trim() override { pool_->trim(); }
-  [[nodiscard]] size_t allocated_bytes() const override { return pool_->allocated_bytes(); }
   [[nodiscard]] size_t peak_bytes() const override { return pool_->peak_bytes(); }
   void reset_peak() override { pool_->reset_peak(); }
 
   [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
   [[nodiscard]] int multiprocessors() const noexcept { return multiprocessors_; }
-  /// Compute capability times ten: 90 for Hopper.
-  [[nodiscard]] int capability() const noexcept { return capability_; }
   /// Handles, made at first use. @throws Error kUnsupported naming the library that is missing and how to get it
   [[nodiscard]] CublasLt& cublaslt();
   [[nodiscard]] Cudnn& cudnn();
@@ -51,7 +47,7 @@ class CudaDevice final : public Device {
  private:
   int ordinal_;
   std::string name_;
-  int multiprocessors_ = 0, capability_ = 0;
+  int multiprocessors_ = 0;
   cudaStream_t stream_ = nullptr;
   bool recording_ = false;
   std::shared_ptr<MemoryPool> pool_;
