@@ -51,11 +51,13 @@ struct Rope {
   Tensor cos, sin;  // [T H W, head_dim / 2]
 };
 
-// Time takes what height and width, a third each, leave.
-Rope make_rope(const WanConfig& c, ops::Patch grid) {
+// Cosines, then sines, [2, T H W, head_dim / 2]. Time takes what height and width, a third each, leave.
+Tensor make_rope(const WanConfig& c, ops::Patch grid) {
   const int64_t half = c.attention_head_dim / 2, spatial = c.attention_head_dim / 6, time = half - 2 * spatial;
   const int64_t tokens = grid.frames * grid.height * grid.width;
-  Rope rope{Tensor::empty({tokens, half}, DType::kF32), Tensor::empty({tokens, half}, DType::kF32)};
+  Tensor rope = Tensor::empty({2, tokens, half}, DType::kF32);
+  auto* cosines = rope.data_mut<float>();
+  auto* sines = cosines + tokens * half;
   // One axis: its channels [first, first + count), and which position along it a token has.
   const auto fill = [&](int64_t first, int64_t count, int64_t extent, const auto& position) {
     std::vector<float> cos(static_cast<size_t>(extent * count)), sin(cos.size());
@@ -67,8 +69,8 @@ Rope make_rope(const WanConfig& c, ops::Patch grid) {
       }
     for (int64_t token = 0; token < tokens; ++token) {
       const int64_t at = position(token) * count;
-      std::copy_n(cos.data() + at, count, rope.cos.data_mut<float>() + token * half + first);
-      std::copy_n(sin.data() + at, count, rope.sin.data_mut<float>() + token * half + first);
+      std::copy_n(cos.data() + at, count, cosines + token * half + first);
+      std::copy_n(sin.data() + at, count, sines + token * half + first);
     }
   };
   fill(0, time, grid.frames, [&](int64_t token) { return token / (grid.height * grid.width); });
@@ -298,9 +300,11 @@ Tensor WanTransformer3DModel::forward(const Tensor& hidden_states, const Tensor&
          hidden_states.shape(), config_.rope_max_seq_len);
 
   // 1. Patch and position embedding
-  const std::string grid_key = fmt::format("{}: rope {} x {} x {}", path(), grid.frames, grid.height, grid.width);
-  const Rope rope = {ctx.constant(grid_key + " cos", [&] { return make_rope(config_, grid).cos; }),
-                     ctx.constant(grid_key + " sin", [&] { return make_rope(config_, grid).sin; })};
+  const Tensor table =
+      ctx.constant(fmt::format("{}: {} x {} x {} positions", path(), grid.frames, grid.height, grid.width),
+                   [&] { return make_rope(config_, grid); });
+  const auto part = [&](int64_t i) { return table.slice(i, i + 1).reshape({table.dim(1), table.dim(2)}); };
+  const Rope rope = {.cos = part(0), .sin = part(1)};
   Tensor hidden =
       patch_embedding_.forward(ops::patchify_video(ctx.to_compute(hidden_states), p, ctx), ctx);  // [B, N, C]
   tap_made(ctx, "patch_embedding", [&] { return ops::unpatchify_video(hidden, grid, {1, 1, 1}, ctx); });

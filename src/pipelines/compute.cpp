@@ -107,13 +107,9 @@ void FiniteChecks::verify() {
   pending_.clear();
 }
 
-void check_decoded(const Tensor& x, const std::string& where) {
-  Context host(backends::cpu_kernels());
-  check_finite(x, where, host);
-}
-
 void check_finite(const Tensor& x, const std::string& where, Context& ctx) {
-  const int32_t bad = ops::count_nonfinite(x, ctx).cpu().data<int32_t>()[0];
+  Context host(backends::cpu_kernels());  // what has come back already is not sent again to be counted
+  const int32_t bad = ops::count_nonfinite(x, x.device() == nullptr ? host : ctx).cpu().data<int32_t>()[0];
   if (bad != 0) fail_nonfinite(bad, x.numel(), where);
 }
 

@@ -61,10 +61,7 @@ class FiniteChecks {
   std::vector<Pending> pending_;
 };
 
-/// What check_finite does, for a tensor of the host.
-void check_decoded(const Tensor& x, const std::string& where);
-
-/// @param x      f32, or on a device any floating dtype
+/// @param x      f32 on the host, or any floating dtype on the context's device
 /// @param where  the stage, for the message: "denoising step 3 of 20 (transformer)"
 /// @throws Error kNumerical naming it, how many values are bad, and the remedy, when x holds NaN or infinity
 void check_finite(const Tensor& x, const std::string& where, Context& ctx);

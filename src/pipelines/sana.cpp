@@ -21,6 +21,7 @@
 #include "pipelines/prompt_embeddings.h"
 #include "pipelines/request_checks.h"
 #include "pipelines/stages.h"
+#include "pipelines/timesteps.h"
 
 namespace swan::pipelines {
 
@@ -205,17 +206,6 @@ void SanaPipeline::load_vae() {
   });
 }
 
-namespace {
-// [steps, rows] f32: what the network is given at each step, for every row of its batch.
-Tensor all_timesteps(const schedulers::Scheduler& scheduler, int64_t rows, double scale) {
-  const std::vector<float>& timesteps = scheduler.timesteps();
-  Tensor all = Tensor::empty({static_cast<int64_t>(timesteps.size()), rows}, DType::kF32);
-  for (size_t i = 0; i < timesteps.size(); ++i)
-    std::fill_n(all.data_mut<float>() + static_cast<int64_t>(i) * rows, rows, timesteps[i] * static_cast<float>(scale));
-  return all;
-}
-}  // namespace
-
 // 3. to 5. Timesteps, latents, and the loop
 Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
@@ -296,7 +286,7 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
     Tensor z = latents.slice(b, b + 1).clone();
     for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
     const Tensor decoded = vae_->decode(z, network).on(nullptr, DType::kF32);
-    check_decoded(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch));
+    check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
     images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
     stages.inspect(images.back(), prompt_of(plan.request.prompt, b / plan.request.num_images_per_prompt), b);
     stages.step();

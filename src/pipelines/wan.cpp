@@ -21,6 +21,7 @@
 #include "pipelines/prompt_embeddings.h"
 #include "pipelines/request_checks.h"
 #include "pipelines/stages.h"
+#include "pipelines/timesteps.h"
 
 namespace swan::pipelines {
 
@@ -218,8 +219,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   for (int64_t first = 0; first < samples; first += pass)
     texts.push_back(transformer_->encode_text(embeds.slice(first, std::min(samples, first + pass)), network));
 
-  const auto& points = plan.scheduler->timesteps();
-  const Tensor timesteps = Tensor::from(points, {plan.steps, 1}).on(ctx.device());
+  const Tensor timesteps = all_timesteps(*plan.scheduler, pass, 1).on(ctx.device());
   std::vector<Replay> replays;
   for (size_t i = 0; i < texts.size(); ++i) replays.emplace_back(network);
   FiniteChecks checks(ctx);
@@ -232,13 +232,9 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
       const auto predict = [&](std::span<const Tensor> inputs) {
         std::vector<Tensor> rows;
         for (int64_t s = first; s < end; ++s) rows.push_back(inputs[0].slice(s % plan.batch, s % plan.batch + 1));
-        const std::vector<Tensor> times(rows.size(), inputs[1]);
-        return transformer_
-            ->forward(ops::concat_rows(rows, network), ops::concat_rows(times, network).reshape({end - first}),
-                      texts[part], network)
-            .to(DType::kF32);
+        return transformer_->forward(ops::concat_rows(rows, network), inputs[1], texts[part], network).to(DType::kF32);
       };
-      const std::array inputs = {latents, timesteps.slice(i, i + 1)};
+      const std::array inputs = {latents, timesteps.slice(i, i + 1).reshape({pass}).slice(0, end - first)};
       predictions.push_back(replays[part].run(inputs, predict));
     }
     Tensor noise_pred = ops::concat_rows(predictions, ctx);
@@ -286,7 +282,7 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
           z,
           [&](const Tensor& decoded) {
             ctx.check_cancelled();
-            check_decoded(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1));
+            check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
             Image image = to_image(decoded, 0);
             if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
             if (callbacks.frame) {

@@ -52,7 +52,12 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-void transpose(const Tensor& x, Tensor& y, int64_t batch, int64_t rows, int64_t columns) {
+// The matrices [rows, columns] of x, turned, as a tensor of that shape; x's own bytes where turning changes nothing.
+Tensor transpose(const Tensor& given, const Shape& shape, int64_t rows, int64_t columns) {
+  const Tensor x = on_device(given);
+  if (rows == 1 || columns == 1) return x.reshape(shape);
+  Tensor y = empty(shape, x.dtype());
+  const int64_t batch = shape[0];
   constexpr int64_t kFew = 8;
   dispatch_value(x.dtype(), [&]<typename Unit>() {
     const auto* from = values<Unit>(x);
@@ -69,6 +74,7 @@ void transpose(const Tensor& x, Tensor& y, int64_t batch, int64_t rows, int64_t 
     launch("transpose", transpose_kernel<Unit>, batch * row_tiles * column_tiles, kThreads, from, to, rows, columns,
            Divisor(row_tiles), Divisor(column_tiles));
   });
+  return y;
 }
 
 // ---- Channels
@@ -134,23 +140,11 @@ struct SliceChannels {
 }  // namespace
 
 Tensor nchw_to_nhwc(const Tensor& x) {
-  const Tensor source = on_device(x);
-  const Shape shape = {x.dim(0), x.dim(2), x.dim(3), x.dim(1)};
-  const int64_t pixels = x.dim(2) * x.dim(3);
-  if (x.dim(1) == 1 || pixels == 1) return source.reshape(shape);
-  Tensor y = empty(shape, x.dtype());
-  transpose(source, y, x.dim(0), x.dim(1), pixels);
-  return y;
+  return transpose(x, {x.dim(0), x.dim(2), x.dim(3), x.dim(1)}, x.dim(1), x.dim(2) * x.dim(3));
 }
 
 Tensor nhwc_to_nchw(const Tensor& x) {
-  const Tensor source = on_device(x);
-  const Shape shape = {x.dim(0), x.dim(3), x.dim(1), x.dim(2)};
-  const int64_t pixels = x.dim(1) * x.dim(2);
-  if (x.dim(3) == 1 || pixels == 1) return source.reshape(shape);
-  Tensor y = empty(shape, x.dtype());
-  transpose(source, y, x.dim(0), pixels, x.dim(3));
-  return y;
+  return transpose(x, {x.dim(0), x.dim(3), x.dim(1), x.dim(2)}, x.dim(1) * x.dim(2), x.dim(3));
 }
 
 Tensor repeat_channels(const Tensor& x, int64_t repeats) {

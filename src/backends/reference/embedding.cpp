@@ -18,17 +18,14 @@ Tensor embedding(const Tensor& ids, const Tensor& table, float scale, DType /*f3
 
 Tensor timestep_embedding(const Tensor& timesteps, int64_t dim) {
   const int64_t half = dim / 2;
-  Tensor out = Tensor::empty({timesteps.dim(0), dim}, DType::kF32);
-  auto* y = out.data_mut<float>();
-  for (int64_t b = 0; b < timesteps.dim(0); ++b) {
-    for (int64_t i = 0; i < half; ++i) {
-      const float frequency = std::exp(-std::log(10000.0F) * static_cast<float>(i) / static_cast<float>(half));
-      const float angle = timesteps.data<float>()[b] * frequency;
-      y[b * dim + i] = std::cos(angle);
-      y[b * dim + half + i] = std::sin(angle);
-    }
+  Tensor y = Tensor::empty({timesteps.dim(0), dim}, DType::kF32);
+  auto* py = y.data_mut<float>();
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    const double t = timesteps.data<float>()[i / dim], index = static_cast<double>(i % dim % half);
+    const double angle = t * std::pow(10000.0, -index / static_cast<double>(half));
+    py[i] = static_cast<float>(i % dim < half ? std::cos(angle) : std::sin(angle));
   }
-  return out;
+  return y;
 }
 
 }  // namespace swan::backends::reference
