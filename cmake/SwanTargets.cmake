@@ -11,11 +11,6 @@ if(SWAN_SANITIZE)
   target_compile_options(swan_flags INTERFACE -fsanitize=${SWAN_SANITIZE} -fno-omit-frame-pointer
                                               -fno-sanitize-recover=all)
   target_link_options(swan_flags INTERFACE -fsanitize=${SWAN_SANITIZE})
-  if(SWAN_SANITIZE MATCHES "undefined")
-    # Checks at every use of every pointer that find little, for a fifth of the build: a null pointer that is used ends
-    # the program anyway, with the address sanitizer's report.
-    target_compile_options(swan_flags INTERFACE -fno-sanitize=null,vptr)
-  endif()
 endif()
 
 # Compiles faster what never takes long to run: argument handling, most of the tests.
