@@ -6,6 +6,7 @@
 #include "cuda/cublaslt.h"
 #include "cuda/cudnn.h"
 #include "cuda/entries.h"
+#include "cuda/flash_attention.h"
 #include "cuda/runtime.h"
 
 namespace swan::backends::cuda {
@@ -143,6 +144,8 @@ Tensor attention(const Tensor& given, const Tensor& keys, const Tensor& values, 
   const int64_t dim = q.dim(2) / options.heads;
   const bool fusible = q.dtype() != DType::kF32 && options.logit_softcap == 0 && !head_bias.defined() &&
                        (!bias.defined() || bias.rank() == 2) && dim <= 128 && dim % 8 == 0;
+  if (fusible && !bias.defined() && flash_attention(q, k, v, options.heads, options.kv_heads, options.scale, y))
+    return y;
   if (fusible && current().cudnn().attention(q, k, v, bias, options.heads, options.kv_heads, options.scale, y))
     return y;
   ScoredAttention(q, k, v, options, bias, head_bias, y).run();

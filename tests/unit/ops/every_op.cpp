@@ -98,6 +98,11 @@ void add_attention(std::vector<OpRun>& all) {
                  [](Inputs in, Context& ctx) {
                    return attention(in[0], in[1], in[2], {.heads = 6, .kv_heads = 3, .scale = 0.17F}, ctx);
                  }});
+  all.push_back({"attention_of_128",
+                 {normal({2, 261, 512}, 1), normal({2, 353, 256}, 2), normal({2, 353, 256}, 3)},
+                 [](Inputs in, Context& ctx) {
+                   return attention(in[0], in[1], in[2], {.heads = 4, .kv_heads = 2, .scale = 0.09F}, ctx);
+                 }});
   all.push_back({"attention_biased",
                  {normal({1, 67, 144}, 1), normal({1, 67, 72}, 2), normal({1, 67, 72}, 3), normal({1, 67, 67}, 4)},
                  [](Inputs in, Context& ctx) {
