@@ -4,7 +4,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -12,23 +11,14 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "io/cache_folder.h"
 #include "io/safetensors.h"
 
 namespace swan {
 
 EmbedCacheOptions default_embed_cache() {
   EmbedCacheOptions options;
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value != nullptr ? value : "");
-  };
-  if (const std::string chosen = variable("SWAN_EMBED_CACHE"); !chosen.empty()) {
-    if (chosen != "off") options.directory = chosen;
-  } else if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty()) {
-    options.directory = cache + "/swan/embeddings";
-  } else if (const std::string home = variable("HOME"); !home.empty()) {
-    options.directory = home + "/.cache/swan/embeddings";
-  }
+  options.directory = io::cache_folder("SWAN_EMBED_CACHE", "embeddings");
   return options;
 }
 
@@ -38,6 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kExtension = ".safetensors";
 constexpr size_t kRecentBytes = size_t{64} << 20;  // a few hundred prompts of the largest encoder
 
 // XXH3's 128 bits over everything added: enough that entries meet by accident never. An entry holds its whole key
@@ -139,7 +130,7 @@ void EmbedStore::put(std::span<const int32_t> ids, const Tensor& embeds) {
   if (options_.directory.empty()) return;
   try {
     write(key, embeds);
-    evict();
+    io::trim_cache_folder(options_.directory, kExtension, options_.max_bytes);
   } catch (const std::exception& e) {
     log(LogLevel::kWarning, "the embeddings could not be kept for later runs: {} (--embed-cache off switches this off)",
         e.what());
@@ -166,7 +157,7 @@ std::string EmbedStore::path_of(const Ids& ids) {
   Hash hash;
   hash.add(*fingerprint_);
   hash.add(ids.data(), ids.size() * sizeof(int32_t));
-  return (fs::path(options_.directory) / (hash.hex() + ".safetensors")).string();
+  return (fs::path(options_.directory) / (hash.hex() + kExtension)).string();
 }
 
 std::optional<Tensor> EmbedStore::read(const Ids& ids, int64_t rows) {
@@ -180,48 +171,17 @@ std::optional<Tensor> EmbedStore::read(const Ids& ids, int64_t rows) {
                     kept_ids.dtype() == DType::kI32 && kept_ids.numel() == static_cast<int64_t>(ids.size()) &&
                     std::equal(ids.begin(), ids.end(), kept_ids.data<int32_t>());
   if (!same || embeds.dtype() != DType::kF32 || embeds.rank() != 2 || embeds.dim(0) < rows) return std::nullopt;
-  fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // used: the last to go
+  io::touch(path);
   return embeds.clone();  // the file may be replaced or removed while its mapping would still be read
 }
 
 void EmbedStore::write(const Ids& ids, const Tensor& embeds) {
   const std::string path = path_of(ids);
-  std::error_code error;
-  if (!fs::exists(options_.directory)) {
-    fs::create_directories(options_.directory);
-    fs::permissions(options_.directory, fs::perms::owner_all, error);  // prompts are private
-  }
+  io::make_cache_folder(options_.directory);  // the owner's alone: prompts are private
   io::write_safetensors(path,
                         {{"input_ids", Tensor::from(std::span<const int32_t>(ids), {static_cast<int64_t>(ids.size())})},
                          {"embeds", embeds}},
                         {{"fingerprint", *fingerprint_}});
-}
-
-void EmbedStore::evict() {
-  struct File {
-    fs::file_time_type used;
-    uint64_t bytes;
-    fs::path path;
-  };
-  std::vector<File> files;
-  uint64_t total = 0;
-  // Another process may remove a file between any two of these calls: what fails is passed over.
-  for (const fs::path& path : files_of(options_.directory)) {
-    std::error_code error;
-    if (path.extension() != ".safetensors") continue;
-    const uint64_t bytes = fs::file_size(path, error);
-    const fs::file_time_type used = fs::last_write_time(path, error);
-    if (error) continue;
-    files.push_back({used, bytes, path});
-    total += bytes;
-  }
-  std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.used < b.used; });
-  for (const File& file : files) {
-    if (total <= options_.max_bytes) return;
-    std::error_code error;
-    fs::remove(file.path, error);
-    total -= file.bytes;
-  }
 }
 
 }  // namespace pipelines

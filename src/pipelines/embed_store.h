@@ -48,7 +48,6 @@ class EmbedStore {
   [[nodiscard]] std::string path_of(const Ids& ids);
   [[nodiscard]] std::optional<Tensor> read(const Ids& ids, int64_t rows);
   void write(const Ids& ids, const Tensor& embeds);
-  void evict();
 
   EmbedCacheOptions options_;
   std::function<std::string()> make_fingerprint_;

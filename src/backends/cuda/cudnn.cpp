@@ -7,15 +7,17 @@
 // cudnn-frontend, in this file alone. It gets cuDNN's functions from a handle that we give it, and the CUDA runtime's
 // from cudnn_runtime.h: the headers it needs them declared by come first, so that only its calls are renamed.
 #define NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING
-#define CUDNN_FRONTEND_SKIP_JSON_LIB
 #define dlopen(file, flags) ::swan::backends::cuda::frontend_library(file, flags)
 #define dlsym(library, name) ::swan::backends::cuda::frontend_symbol(library, name)
 #include <cudnn_frontend.h>
 #undef dlopen
 #undef dlsym
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <bit>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -23,6 +25,8 @@
 #include "core/log.h"
 #include "cuda/cudnn_kernels.h"
 #include "cuda/dynamic_library.h"
+#include "cuda/plan_store.h"
+#include "io/cache_folder.h"
 
 namespace cudnn_frontend {
 void* cudnn_dlhandle = nullptr;
@@ -105,6 +109,34 @@ bool build(GraphPlan& plan, const std::shared_ptr<fe::graph::Graph>& graph, cudn
   return true;
 }
 
+// What plans are made with.
+struct Builder {
+  cudnnHandle_t handle = nullptr;
+  PlanStore store{"", ""};
+};
+
+// Takes the plan from the store, or builds it and keeps it there.
+// @param key  of all that the graph depends on
+bool obtain(GraphPlan& plan, Builder& builder, const std::string& key, DType dtype, bool exact_f32,
+            const std::function<std::shared_ptr<fe::graph::Graph>()>& make_graph) {
+  if (const auto kept = builder.store.find(key)) {
+    try {
+      const auto graph = new_graph(dtype);
+      if (good(graph->deserialize(builder.handle, *kept), "deserialize") &&
+          good(graph->get_workspace_size(plan.workspace), "get_workspace_size")) {
+        plan.graph = graph;
+        return true;
+      }
+    } catch (const std::exception& e) {
+      log(LogLevel::kDebug, "cuDNN: a kept plan cannot be used: {}", e.what());
+    }
+  }
+  if (!build(plan, make_graph(), builder.handle, exact_f32)) return false;
+  std::vector<uint8_t> bytes;
+  if (good(plan.graph->serialize(bytes, false), "serialize")) builder.store.keep(key, bytes);
+  return true;
+}
+
 // [B, H, W, C] as cuDNN names its dimensions, (B, C, H, W).
 Attributes channels_last(const char* name, int64_t uid, const Dims& dims) {
   const int64_t channels = dims[1], height = dims[2], width = dims[3];
@@ -168,17 +200,21 @@ std::shared_ptr<fe::graph::Graph> conv_graph(const ConvCall& call, const Tensor&
 
 bool plain(const ConvCall& call) { return !call.bias.defined() && call.activation == ops::Activation::kNone; }
 
-ConvPlan plan_conv(const ConvCall& call, const Tensor& y, cudnnHandle_t handle) {
+ConvPlan plan_conv(const ConvCall& call, const Tensor& y, const Key& key, Builder& builder) {
   ConvPlan plan;
+  const auto obtained = [&](bool fused) {
+    return obtain(plan, builder, fmt::format("{} {}", fused ? "fused convolution" : "convolution", fmt::join(key, " ")),
+                  y.dtype(), y.dtype() == DType::kF32, [&] { return conv_graph(call, y, fused); });
+  };
   const bool exact = y.dtype() == DType::kF32;
   // cuDNN's activations are not exact to f32: ours follow the convolution then.
   const bool fusible = !exact || call.activation == ops::Activation::kNone || call.activation == ops::Activation::kRelu;
-  if (!plain(call) && fusible && build(plan, conv_graph(call, y, true), handle, exact)) {
+  if (!plain(call) && fusible && obtained(true)) {
     plan.fused = true;
     return plan;
   }
   // A phase's bias and activation would have to keep to its quarter of y.
-  if ((call.phase >= 0 && !plain(call)) || !build(plan, conv_graph(call, y, false), handle, exact))
+  if ((call.phase >= 0 && !plain(call)) || !obtained(false))
     log(LogLevel::kDebug, "cuDNN: no plan for a convolution of {} with {}.", call.x.shape(), call.weight.shape());
   return plan;
 }
@@ -236,7 +272,7 @@ std::shared_ptr<fe::graph::Graph> attention_graph(const AttentionCall& c, KeyBia
   return graph;
 }
 
-AttentionPlan plan_attention(const AttentionCall& c, bool biased, cudnnHandle_t handle) {
+AttentionPlan plan_attention(const AttentionCall& c, bool biased, const Key& key, Builder& builder) {
   AttentionPlan plan;
   std::vector<KeyBias> ways = {KeyBias::kNone};
   if (biased) {
@@ -245,7 +281,9 @@ AttentionPlan plan_attention(const AttentionCall& c, bool biased, cudnnHandle_t 
   }
   for (const KeyBias way : ways) {
     plan.bias = way;
-    if (build(plan, attention_graph(c, way), handle, false)) return plan;
+    if (obtain(plan, builder, fmt::format("attention {} {}", static_cast<int>(way), fmt::join(key, " ")), c.dtype,
+               false, [&] { return attention_graph(c, way); }))
+      return plan;
   }
   log(LogLevel::kDebug, "cuDNN: no plan for attention of {} queries to {} keys, {} heads of {}.", c.queries, c.keys,
       c.heads, c.dim);
@@ -307,15 +345,18 @@ struct Cudnn::Plans {
     if (const size_t version = fe::detail::get_backend_version(); version < kOldest)
       fail(ErrorCode::kUnsupported, "CUDA: cuDNN {} is too old, 9.1 is needed: pip install -U nvidia-cudnn-cu13.",
            version);
-    cudnnStatus_t status = fe::detail::create_handle(&handle);
-    if (status == CUDNN_STATUS_SUCCESS) status = fe::detail::set_stream(handle, device.stream());
+    cudnnStatus_t status = fe::detail::create_handle(&builder.handle);
+    if (status == CUDNN_STATUS_SUCCESS) status = fe::detail::set_stream(builder.handle, device.stream());
     if (status != CUDNN_STATUS_SUCCESS)
       fail(ErrorCode::kUnsupported, "CUDA: cuDNN cannot be used on {}: {}.", device.name(),
            fe::detail::get_error_string(status));
+    builder.store = PlanStore(io::cache_folder("SWAN_CUDA_PLANS", "cudnn"),
+                              fmt::format("cuDNN {}, frontend {}, {}", fe::detail::get_backend_version(),
+                                          CUDNN_FRONTEND_VERSION, device.description()));
   }
 
   DynamicLibrary library;
-  cudnnHandle_t handle = nullptr;
+  Builder builder;
   std::mutex mutex;
   std::map<Key, ConvPlan> convolutions;
   std::map<Key, AttentionPlan> attentions;
@@ -351,14 +392,14 @@ bool Cudnn::convolution(const ConvCall& call, Tensor& y) {
                    call.bias.defined() ? 1 : 0,
                    call.phase};
   const std::scoped_lock lock(plans_->mutex);
-  ConvPlan& plan = find_or_make(plans_->convolutions, key, [&] { return plan_conv(call, y, plans_->handle); });
+  ConvPlan& plan = find_or_make(plans_->convolutions, key, [&] { return plan_conv(call, y, key, plans_->builder); });
   if (plan.graph == nullptr) return false;
   char* out = static_cast<char*>(y.raw_mut());
   if (call.phase >= 0)
     out += (call.phase / 2 * y.dim(2) + call.phase % 2) * y.dim(3) * static_cast<int64_t>(size_of(y.dtype()));
   std::unordered_map<int64_t, void*> tensors = {{kX, pointer(call.x)}, {kWeight, pointer(call.weight)}, {kY, out}};
   if (plan.fused && call.bias.defined()) tensors.emplace(kBias, pointer(call.bias));
-  if (!execute(plan, plans_->handle, std::move(tensors))) return false;
+  if (!execute(plan, plans_->builder.handle, std::move(tensors))) return false;
   if (!plan.fused) add_bias_and_activate(y, call.bias, call.activation);
   return true;
 }
@@ -387,8 +428,8 @@ bool Cudnn::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
                    static_cast<int64_t>(call.dtype),
                    key_bias.defined() ? 1 : 0};
   const std::scoped_lock lock(plans_->mutex);
-  AttentionPlan& plan =
-      find_or_make(plans_->attentions, key, [&] { return plan_attention(call, key_bias.defined(), plans_->handle); });
+  AttentionPlan& plan = find_or_make(plans_->attentions, key,
+                                     [&] { return plan_attention(call, key_bias.defined(), key, plans_->builder); });
   if (plan.graph == nullptr) return false;
 
   std::unordered_map<int64_t, void*> tensors = {
@@ -405,7 +446,7 @@ bool Cudnn::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
     }
     tensors.emplace(kKeyBias, pointer(bias));
   }
-  return execute(plan, plans_->handle, std::move(tensors));
+  return execute(plan, plans_->builder.handle, std::move(tensors));
 }
 
 }  // namespace swan::backends::cuda

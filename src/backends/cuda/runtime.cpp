@@ -79,9 +79,25 @@ CudaDevice& current() {
 
 CudaDevice::CudaDevice(int ordinal) : ordinal_(ordinal), name_("cuda:" + std::to_string(ordinal)) {
   check(cudaSetDevice(ordinal), "cudaSetDevice");
-  check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, ordinal), "cudaDeviceGetAttribute");
+  const auto attribute = [ordinal](cudaDeviceAttr which) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, ordinal), "cudaDeviceGetAttribute");
+    return value;
+  };
+  multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount);
+  compute_capability_ =
+      10 * attribute(cudaDevAttrComputeCapabilityMajor) + attribute(cudaDevAttrComputeCapabilityMinor);
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
   pool_ = std::make_shared<MemoryPool>(name_);
+}
+
+std::string CudaDevice::description() const {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  return fmt::format("{}, {}.{}, {} multiprocessors, driver for CUDA {}.{}", properties.name, compute_capability_ / 10,
+                     compute_capability_ % 10, multiprocessors_, driver / 1000, driver % 1000 / 10);
 }
 
 CudaDevice::~CudaDevice() = default;  // opened devices live as long as the process: cuda_device

@@ -40,6 +40,10 @@ class CudaDevice final : public Device {
 
   [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
   [[nodiscard]] int multiprocessors() const noexcept { return multiprocessors_; }
+  /// "NVIDIA H100 80GB HBM3, 9.0, 132 multiprocessors, driver for CUDA 13.0": all that compiled code depends on.
+  [[nodiscard]] std::string description() const;
+  /// 90 for 9.0
+  [[nodiscard]] int compute_capability() const noexcept { return compute_capability_; }
   /// Handles, made at first use. @throws Error kUnsupported naming the library that is missing and how to get it
   [[nodiscard]] CublasLt& cublaslt();
   [[nodiscard]] Cudnn& cudnn();
@@ -47,7 +51,7 @@ class CudaDevice final : public Device {
  private:
   int ordinal_;
   std::string name_;
-  int multiprocessors_ = 0;
+  int multiprocessors_ = 0, compute_capability_ = 0;
   cudaStream_t stream_ = nullptr;
   bool recording_ = false;
   std::shared_ptr<MemoryPool> pool_;
