@@ -35,7 +35,7 @@ std::string stages_of(const Workload& workload) {
 
 // Each run is timed on the host from an idle device to an idle device; replayed ones are launched back to back too, as
 // a loop does, and the shorter of the two is what a step costs.
-void measure(const std::string& name, const Workload& workload, int runs) {
+void measure(const std::string& name, const Workload& workload, DType dtype, int runs) {
   Device& device = *workload.device;
   device.reset_peak();
   const auto cold = Clock::now();
@@ -55,10 +55,11 @@ void measure(const std::string& name, const Workload& workload, int runs) {
   const double best = std::min(median(seconds), loop);
   const auto rate = [&](double amount) { return amount > 0 ? fmt::format("{:.2f}", amount / best / 1e12) : "null"; };
   fmt::print(
-      "{{\"name\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},\"tflops\":{},"
+      "{{\"name\":\"{}\",\"dtype\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},"
+      "\"tflops\":{},"
       "\"tb_per_s\":{},\"peak_gib\":{:.3f}{}}}\n",
-      name, best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3, rate(workload.flops), rate(workload.bytes),
-      static_cast<double>(device.peak_bytes()) / (1 << 30), stages_of(workload));
+      name, dtype_name(dtype), best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3, rate(workload.flops),
+      rate(workload.bytes), static_cast<double>(device.peak_bytes()) / (1 << 30), stages_of(workload));
   std::fflush(stdout);
 }
 
@@ -86,7 +87,7 @@ int main(int argc, char** argv) {
   for (const std::string& name : names) {
     try {
       if (!known.contains(name)) throw std::runtime_error("there is no such workload");
-      measure(name, known.at(name)(options), runs);
+      measure(name, known.at(name)(options), options.dtype, runs);
     } catch (const std::exception& e) {
       fmt::print(stderr, "swan_gpu_bench: {}: {}\n", name, e.what());
       failed = 1;

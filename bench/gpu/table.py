@@ -24,7 +24,7 @@ class Row:
 
     name: str
     title: str
-    bar_ms: float
+    bar_ms: float  # None: there is none
     reference: tuple = ()  # other names of the reference's, of which the fastest counts; default: the row's
     bar_gib: float = None  # default: the reference's peak
 
@@ -101,7 +101,7 @@ def cells(results, row, mode, key, form):
         line = results.get((name, mode))
         if line:
             values.append("failed" if "error" in line else form(line.get(key)))
-    return ", ".join(values)
+    return ", ".join(value for value in values if value)
 
 
 def verdict(value, bar):
@@ -120,14 +120,15 @@ def main_rows(swan, reference, ceiling):
         ours = swan.get(row.name, {})
         ms, peak, tflops = ours.get("ms"), ours.get("peak_gib"), ours.get("tflops")
         eager, compiled = best(reference, row, "eager"), best(reference, row, "compiled")
-        if ms is None and eager is None and compiled is None:
+        measured = any((name, mode) in reference for name in row.references for mode in ("eager", "compiled"))
+        if not ours and (not measured or row.references[0] != row.name):
             continue
         peaks = [reference.get((name, "eager"), {}).get("peak_gib") for name in row.references]
         limit = row.bar_gib or min((p for p in peaks if p is not None), default=None)
         lines.append(
             [
                 row.title,
-                number(row.bar_ms, 0 if row.bar_ms == int(row.bar_ms or 0) else 1),
+                f"{row.bar_ms:g}" if row.bar_ms else "",
                 milliseconds(ms),
                 verdict(ms, row.bar_ms),
                 cells(reference, row, "eager", "ms", milliseconds),

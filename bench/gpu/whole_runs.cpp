@@ -32,6 +32,11 @@ constexpr Family kSana = {
     .scheduler_options = R"("prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0)",
     .num_inference_steps = 20,
     .guided = true};
+constexpr Family kSprint = {.pipeline = "SanaSprintPipeline",
+                            .scheduler = "SCMScheduler",
+                            .scheduler_options = R"("prediction_type": "trigflow", "sigma_data": 0.5)",
+                            .num_inference_steps = 1,
+                            .guided = false};
 
 // A repository of a family, without a text encoder, whose networks are links to folders of GpuOptions::weights. It goes
 // with the object.
@@ -104,6 +109,8 @@ Workloads whole_runs() {
   return {
       {"sana-1.6b-20", [](const GpuOptions& o) { return sana(o, kSana, "sana_1600m_1024px_transformer"); }},
       {"sana-0.6b-20", [](const GpuOptions& o) { return sana(o, kSana, "sana_600m_1024px_transformer"); }},
+      {"sprint-1.6b-1", [](const GpuOptions& o) { return sana(o, kSprint, "sana_sprint_1600m_1024px_transformer"); }},
+      {"sprint-0.6b-1", [](const GpuOptions& o) { return sana(o, kSprint, "sana_sprint_600m_1024px_transformer"); }},
   };
 }
 

@@ -1,3 +1,5 @@
+#include "gpu/workloads.h"
+
 #include <memory>
 #include <vector>
 
@@ -5,7 +7,6 @@
 #include "core/replay.h"
 #include "cuda/kernels.h"
 #include "gpu/flops.h"
-#include "gpu/workloads.h"
 #include "io/config.h"
 #include "io/weights.h"
 #include "models/autoencoder_dc.h"
