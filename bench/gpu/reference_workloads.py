@@ -1,7 +1,8 @@
 """What bench/gpu/reference.py times: the Python reference's networks in their real shapes with random weights.
 
-Networks are built from the configurations in tools/make_random_model/manifests on the device itself; no weights are read.
-They have the dtypes that from_pretrained(torch_dtype=bfloat16) would give them. Names are those of swan_gpu_bench.
+Networks are built from the configurations in tools/make_random_model/manifests on the device itself; no weights are
+read. They have the dtypes that from_pretrained(torch_dtype=bfloat16) would give them. Names are those of
+swan_gpu_bench.
 """
 
 import dataclasses

@@ -197,7 +197,7 @@ def main():
         "--profiled-runs",
         type=int,
         default=9,
-        help="how often each profiled workload ran: swan_gpu_bench --runs N runs it 3 + 2 N times (default: 9, of N = 3)",
+        help="how often each profiled workload ran: swan_gpu_bench --runs N does 3 + 2 N (default: 9, of N = 3)",
     )
     args = parser.parse_args()
     profiles = {}

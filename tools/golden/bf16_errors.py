@@ -7,8 +7,10 @@ Every network of GOLDEN_DIR/components is loaded as users do, from_pretrained(to
 parts in f32), run on the cases' inputs on the CPU, and compared with the f32 results of the fixtures: computing in bf16
 ("compute"), and computing in f32 with those weights ("weights"). The second is about half of the first, and the larger
 of the two is what bf16 costs. They change places in dcae_f32's case_00, which stands at an edge: random changes of its
-f32 weights by half a bf16 unit give an error of 0.004 in one half of the tries and of 0.038 in the other. The errors go to GOLDEN_DIR/derived/bf16_errors.json, and MANIFEST.json learns of the file.
-Needs torch, diffusers and transformers; select_fixtures.py keeps the folder.
+f32 weights by half a bf16 unit give an error of 0.004 to 0.01 in one half of the tries and of 0.038 in the other.
+
+The errors go to GOLDEN_DIR/derived/bf16_errors.json, and MANIFEST.json learns of the file. Needs torch, diffusers and
+transformers; select_fixtures.py keeps the folder.
 """
 
 import hashlib
