@@ -1,5 +1,6 @@
-// Times networks of full shape on a GPU and prints a JSON line for each: milliseconds, TFLOP/s where they are counted,
-// peak GPU memory. Weights are files of make_random_model --manifest, in one folder.
+// Times networks of full shape and whole runs on a GPU, and what the card reaches at most, and prints a JSON line for
+// each: milliseconds, TFLOP/s or TB/s where they are counted, peak GPU memory, a whole run's stages. Weights are files
+// of make_random_model --manifest, in one folder. table.py sets the lines against those of reference.py.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -23,10 +24,19 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+// The last run's stages in milliseconds, as a member of the line's object.
+std::string stages_of(const Workload& workload) {
+  if (!workload.stages) return "";
+  std::vector<std::string> members;
+  for (const auto& [stage, seconds] : workload.stages())
+    members.push_back(fmt::format("\"{}\":{:.1f}", stage, seconds * 1e3));
+  return fmt::format(",\"stages_ms\":{{{}}}", fmt::join(members, ","));
+}
+
 // Each run is timed on the host from an idle device to an idle device; replayed ones are launched back to back too, as
 // a loop does, and the shorter of the two is what a step costs.
-void measure(const std::string& name, Workload workload, int runs) {
-  Device& device = *workload.device();
+void measure(const std::string& name, const Workload& workload, DType dtype, int runs) {
+  Device& device = *workload.device;
   device.reset_peak();
   const auto cold = Clock::now();
   workload.run();
@@ -43,20 +53,23 @@ void measure(const std::string& name, Workload workload, int runs) {
   device.synchronize();
   const double loop = seconds_since(start) / runs;
   const double best = std::min(median(seconds), loop);
+  const auto rate = [&](double amount) { return amount > 0 ? fmt::format("{:.2f}", amount / best / 1e12) : "null"; };
   fmt::print(
-      "{{\"name\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},\"tflops\":{},"
-      "\"peak_gib\":{:.3f}}}\n",
-      name, best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3,
-      workload.flops() > 0 ? fmt::format("{:.1f}", workload.flops() / best / 1e12) : "null",
-      static_cast<double>(device.peak_bytes()) / (1 << 30));
+      "{{\"name\":\"{}\",\"dtype\":\"{}\",\"ms\":{:.3f},\"ms_single\":{:.3f},\"ms_loop\":{:.3f},\"first_ms\":{:.1f},"
+      "\"tflops\":{},"
+      "\"tb_per_s\":{},\"peak_gib\":{:.3f}{}}}\n",
+      name, dtype_name(dtype), best * 1e3, median(seconds) * 1e3, loop * 1e3, first * 1e3, rate(workload.flops),
+      rate(workload.bytes), static_cast<double>(device.peak_bytes()) / (1 << 30), stages_of(workload));
   std::fflush(stdout);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::map<std::string, Workload (*)(const GpuOptions&)> known = workloads();
-  CLI::App app("Times networks of full shape on a GPU; prints a JSON line each");
+  Workloads known = networks();
+  known.merge(whole_runs());
+  known.merge(ceilings());
+  CLI::App app("Times networks and whole runs of full shape on a GPU; prints a JSON line each");
   GpuOptions options;
   std::vector<std::string> names;
   int runs = 10;
@@ -64,7 +77,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> choices;
   for (const auto& [name, make] : known) choices.push_back(name);
   app.add_option("workloads", names, fmt::format("Which: {}", fmt::join(choices, ", ")))->required();
-  app.add_option("--weights", options.weights, "Folder of the weight files")->required();
+  app.add_option("--weights", options.weights, "Folder of the components' folders; ceilings need none");
   app.add_option("--runs", runs);
   app.add_option("--dtype", dtype)->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_option("--device", options.device, "Number of the GPU");
@@ -74,7 +87,7 @@ int main(int argc, char** argv) {
   for (const std::string& name : names) {
     try {
       if (!known.contains(name)) throw std::runtime_error("there is no such workload");
-      measure(name, known.at(name)(options), runs);
+      measure(name, known.at(name)(options), options.dtype, runs);
     } catch (const std::exception& e) {
       fmt::print(stderr, "swan_gpu_bench: {}: {}\n", name, e.what());
       failed = 1;

@@ -1,13 +1,12 @@
 #include "gpu/workloads.h"
 
-#include <fmt/format.h>
-
-#include <array>
+#include <memory>
 #include <vector>
 
 #include "core/generator.h"
 #include "core/replay.h"
 #include "cuda/kernels.h"
+#include "gpu/flops.h"
 #include "io/config.h"
 #include "io/weights.h"
 #include "models/autoencoder_dc.h"
@@ -49,8 +48,9 @@ struct Kept {
 template <typename Model, typename Work>
 Workload replayed(std::shared_ptr<Kept<Model>> kept, double flops, Work work) {
   kept->replay = std::make_unique<Replay>(kept->ctx);
-  Device& device = *kept->ctx.device();
-  return {device, [kept, work] { (void)kept->replay->run(kept->inputs, work); }, flops};
+  return {.device = kept->ctx.device(),
+          .run = [kept, work] { (void)kept->replay->run(kept->inputs, work); },
+          .flops = flops};
 }
 
 Tensor noise(const Shape& shape, Device* device) {
@@ -77,9 +77,8 @@ Workload sana(const GpuOptions& options, const std::string& name, int64_t batch,
                   Tensor::full({batch}, 500.0F).on(device)};
   const bool guidance = config.guidance_embeds;
   const Tensor scale = guidance ? Tensor::full({batch}, 0.45F).on(device) : Tensor();
-  const auto n = static_cast<double>(size / 32 * (size / 32) * batch), dim = static_cast<double>(config.inner_dim());
-  const double layer = 2 * n * dim * (4 * dim + 2 * dim + 3 * config.mlp_ratio * dim) + 4 * n * kTokens * dim;
-  return replayed(kept, static_cast<double>(config.num_layers) * layer,
+  const int64_t rows = size / 32 * (size / 32) / (config.patch_size * config.patch_size);
+  return replayed(kept, forward_flops(config, batch, rows, kTokens),
                   [raw = kept.get(), text, scale](std::span<const Tensor> inputs) {
                     const models::SanaCondition condition = {
                         .timestep = inputs[1], .guidance = scale, .controlnet_block_samples = {}};
@@ -106,30 +105,36 @@ Workload dcae(const GpuOptions& options, int64_t size) {
 Workload gemma(const GpuOptions& options) {
   const Component c = open(options, "gemma2_2b_text_encoder", "model");
   auto kept = std::make_shared<Kept<models::Gemma2Model>>(context(options));
-  kept->model = std::make_unique<models::Gemma2Model>(models::Gemma2Config::parse(c.config), nn::Scope(c.weights));
+  const auto config = models::Gemma2Config::parse(c.config);
+  kept->model = std::make_unique<models::Gemma2Model>(config, nn::Scope(c.weights));
   constexpr int64_t kTokens = 300;
   std::vector<int32_t> ids(kTokens), ones(kTokens, 1);
   for (int64_t i = 0; i < kTokens; ++i) ids[static_cast<size_t>(i)] = static_cast<int32_t>(7 * i % 5000 + 10);
   const Tensor tokens = Tensor::from(std::span<const int32_t>(ids), {1, kTokens});
   const Tensor mask = Tensor::from(std::span<const int32_t>(ones), {1, kTokens});
-  return {*kept->ctx.device(), [kept, tokens, mask] { (void)kept->model->forward(tokens, mask, kept->ctx); }, 0};
+  return {.device = kept->ctx.device(),
+          .run = [kept, tokens, mask] { (void)kept->model->forward(tokens, mask, kept->ctx); },
+          .flops = forward_flops(config, kTokens)};
 }
 
 Workload umt5(const GpuOptions& options) {
   const Component c = open(options, "umt5_xxl_text_encoder", "model");
   c.weights->ignore("encoder.embed_tokens.");
   auto kept = std::make_shared<Kept<models::UMT5EncoderModel>>(context(options));
-  kept->model = std::make_unique<models::UMT5EncoderModel>(models::UMT5Config::parse(c.config), nn::Scope(c.weights));
+  const auto config = models::UMT5Config::parse(c.config);
+  kept->model = std::make_unique<models::UMT5EncoderModel>(config, nn::Scope(c.weights));
   constexpr int64_t kTokens = 512;
   std::vector<int32_t> ids(kTokens);
   for (int64_t i = 0; i < kTokens; ++i) ids[static_cast<size_t>(i)] = static_cast<int32_t>(7 * i % 5000 + 10);
   const Tensor tokens = Tensor::from(std::span<const int32_t>(ids), {1, kTokens});
-  return {*kept->ctx.device(), [kept, tokens] { (void)kept->model->forward(tokens, {}, kept->ctx); }, 0};
+  return {.device = kept->ctx.device(),
+          .run = [kept, tokens] { (void)kept->model->forward(tokens, {}, kept->ctx); },
+          .flops = forward_flops(config, kTokens)};
 }
 
 // ---- Wan 2.1
 
-constexpr int64_t kHeight = 480, kWidth = 832;
+constexpr int64_t kHeight = 480, kWidth = 832, kText = 512;
 
 Workload wan(const GpuOptions& options, int64_t frames) {
   const Component c = open(options, "wan21_t2v_1_3b_transformer", kDiffusion);
@@ -139,13 +144,11 @@ Workload wan(const GpuOptions& options, int64_t frames) {
   Device* device = kept->ctx.device();
   const int64_t t = (frames - 1) / 4 + 1;
   Generator generator(1);
-  const models::WanText text = kept->model->encode_text(generator.randn({1, 512, config.text_dim}), kept->ctx);
+  const models::WanText text = kept->model->encode_text(generator.randn({1, kText, config.text_dim}), kept->ctx);
   kept->inputs = {noise({1, config.in_channels, t, kHeight / 8, kWidth / 8}, device),
                   Tensor::full({1}, 500.0F).on(device)};
-  const auto n = static_cast<double>(t * (kHeight / 16) * (kWidth / 16)), dim = static_cast<double>(config.inner_dim());
-  const double layer =
-      2 * n * dim * (6 * dim + 2 * static_cast<double>(config.ffn_dim)) + 4 * n * n * dim + 4 * n * 512 * dim;
-  return replayed(kept, static_cast<double>(config.num_layers) * layer,
+  const int64_t rows = t * (kHeight / 16) * (kWidth / 16);
+  return replayed(kept, forward_flops(config, 1, rows, kText),
                   [raw = kept.get(), text](std::span<const Tensor> inputs) {
                     return raw->model->forward(inputs[0], inputs[1], text, raw->ctx);
                   });
@@ -159,17 +162,15 @@ Workload wan_vae(const GpuOptions& options, int64_t frames) {
                                                            models::AutoencoderKLWan::Halves::kDecoder);
   Generator generator(0);
   const Tensor z = generator.randn({1, config.z_dim, (frames - 1) / 4 + 1, kHeight / 8, kWidth / 8});
-  return {*kept->ctx.device(),
-          [kept, z] {
+  return {.device = kept->ctx.device(), .run = [kept, z] {
             kept->model->decode(
                 z, [](const Tensor&) {}, kept->ctx);
-          },
-          0};
+          }};
 }
 
 }  // namespace
 
-std::map<std::string, Workload (*)(const GpuOptions&)> workloads() {
+Workloads networks() {
   return {
       {"sana-1.6b", [](const GpuOptions& o) { return sana(o, "sana_1600m_1024px_transformer", 2, 1024); }},
       {"sana-0.6b", [](const GpuOptions& o) { return sana(o, "sana_600m_1024px_transformer", 2, 1024); }},

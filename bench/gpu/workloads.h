@@ -2,8 +2,9 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/device.h"
 #include "models/timing.h"
@@ -11,29 +12,28 @@
 namespace swan::bench {
 
 struct GpuOptions {
-  std::string weights;  ///< folder of files named as their manifests
+  std::string weights;  ///< folder of components, each a folder named as its manifest
   DType dtype = DType::kBF16;
   int device = 0;
 };
 
 /// Something to time, with its weights, on one GPU.
-class Workload {
- public:
-  /// @param run    leaves the device's work queued
-  /// @param flops  floating-point operations of the products and attention of one run; 0: not counted
-  Workload(Device& device, std::function<void()> run, double flops)
-      : device_(&device), run_(std::move(run)), flops_(flops) {}
-  void run() const { run_(); }
-  [[nodiscard]] Device* device() const noexcept { return device_; }
-  [[nodiscard]] double flops() const noexcept { return flops_; }
-
- private:
-  Device* device_;
-  std::function<void()> run_;
-  double flops_;
+struct Workload {
+  Device* device;
+  std::function<void()> run;  ///< leaves the device's work queued
+  double flops = 0;           ///< of one run's products and attention, see flops.h; 0: not counted
+  double bytes = 0;           ///< that one run reads and writes; 0: not counted
+  /// Seconds of each stage of the last run; not set where a run has no stages.
+  std::function<std::vector<std::pair<std::string, double>>()> stages = {};
 };
 
-/// By name: "sana-1.6b", "dcae-1024", "wan-1.3b", ...
-[[nodiscard]] std::map<std::string, Workload (*)(const GpuOptions&)> workloads();
+using Workloads = std::map<std::string, Workload (*)(const GpuOptions&)>;
+
+/// One network: "sana-1.6b", "dcae-1024", "wan-1.3b-81", ...
+[[nodiscard]] Workloads networks();
+/// A pipeline from embeddings to pixels: "sana-1.6b-20", ...
+[[nodiscard]] Workloads whole_runs();
+/// What the card reaches by the calls that networks make: "gemm-ceiling", "copy-ceiling".
+[[nodiscard]] Workloads ceilings();
 
 }  // namespace swan::bench

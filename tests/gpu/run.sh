@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests that need a GPU, on the programs of a build folder: every operation against the oracle (f32, bf16, f16), networks and
-# pipelines against the reference's results, in f32. `./dev test-gpu` builds and calls it; after tests/gpu/bundle.sh it also
+# pipelines against the reference's results in f32, networks in bf16 too. `./dev test-gpu` builds and calls it; after tests/gpu/bundle.sh it also
 # runs on another machine.
 #
 #   tests/gpu/run.sh BUILD [LOG FOLDER]

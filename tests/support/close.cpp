@@ -44,21 +44,26 @@ Distance distance(const Tensor& actual, const Tensor& expected) {
   double xx = 0;
   double yy = 0;
   double xy = 0;
+  double squares = 0;
   for (int64_t i = 0; i < e.numel(); ++i) {
     const double error = std::abs(static_cast<double>(x[i]) - y[i]);
     if (!(error <= worst) && !std::isnan(worst)) {
       worst = error;
       result.worst_index = i;
     }
+    squares += error * error;
     xx += static_cast<double>(x[i]) * x[i];
     yy += static_cast<double>(y[i]) * y[i];
     xy += static_cast<double>(x[i]) * y[i];
   }
   const double rms = std::sqrt(yy / static_cast<double>(e.numel()));
+  result.max_abs = worst;
   if (worst == 0) {
-    result.relative = 0;  // also when all expected values are zero
+    result.relative = result.relative_l2 = 0;  // also when all expected values are zero
   } else {
-    result.relative = rms == 0 ? std::numeric_limits<double>::infinity() : worst / rms;
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    result.relative = rms == 0 ? kInfinity : worst / rms;
+    result.relative_l2 = yy == 0 ? kInfinity : std::sqrt(squares / yy);
   }
   result.cosine = xx == 0 && yy == 0 ? 1 : xy / std::sqrt(xx * yy);
   return result;

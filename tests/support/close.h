@@ -9,6 +9,8 @@ namespace swan::support {
 /// How far one tensor is from another.
 struct Distance {
   double relative = 0;       ///< largest absolute error / root mean square of the expected values; NaN if any is NaN
+  double relative_l2 = 0;    ///< norm of the errors / norm of the expected values, NaN and infinity likewise
+  double max_abs = 0;        ///< largest absolute error; NaN if any is NaN
   double cosine = 0;         ///< of the angle between the two, as vectors
   int64_t worst_index = -1;  ///< flat index of the largest error, or of the first that is not a number
 };

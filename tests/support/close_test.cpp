@@ -1,6 +1,7 @@
 #include "support/close.h"
 
 #include <array>
+#include <cmath>
 #include <limits>
 #include <string>
 
@@ -17,6 +18,15 @@ TEST(Close, MeasuresTheErrorInRootMeanSquares) {
   EXPECT_TRUE(close(actual, expected, 0.1001));
   EXPECT_FALSE(close(actual, expected, 0.0999));
   EXPECT_EQ(distance(actual, expected).worst_index, 2);
+}
+
+TEST(Distance, MeasuresNormsAndTheLargestError) {
+  const Distance d = distance(of({3.3F, -3, 3, -3.4F}), of({3, -3, 3, -3}));
+  EXPECT_NEAR(d.relative_l2, 0.5 / 6, 1e-6);
+  EXPECT_NEAR(d.max_abs, 0.4, 1e-6);
+  const Distance bad = distance(of({1, std::numeric_limits<float>::quiet_NaN()}), of({1, 2}));
+  EXPECT_TRUE(std::isnan(bad.relative_l2));
+  EXPECT_TRUE(std::isnan(bad.max_abs));
 }
 
 TEST(Close, FailsOnWhatIsNotFinite) {
