@@ -93,6 +93,9 @@ Image resize_rows(const Image& image, int64_t height) {
 
 Image resize_lanczos(const Image& image, Size size) {
   SWAN_ASSERT(size.width > 0 && size.height > 0);
+  // As Pillow 13 orders them; it differs in roundings.
+  if (size.width > image.width && size.height < image.height)
+    return resize_columns(resize_rows(image, size.height), size.width);
   return resize_rows(resize_columns(image, size.width), size.height);
 }
 
