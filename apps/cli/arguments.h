@@ -61,6 +61,10 @@ struct GenerateArguments : PromptArguments, ModelArguments, SamplingArguments, R
 struct ImageArguments : GenerateArguments {
   std::optional<std::string> num_images;
   std::optional<std::string> complex_instruction;
+  std::optional<std::string> image;
+  std::optional<std::string> strength;
+  std::optional<std::string> max_timesteps;
+  std::optional<std::string> intermediate_timesteps;
   bool no_resolution_binning = false;
 };
 

@@ -43,7 +43,7 @@ constexpr Words kImageWords = {.noun = "picture",
                                .embedded = "the embedded emoji model",
                                .max_length = "300",
                                .from = "PNG, WebP or JPEG",
-                               .steps_default = " 20",
+                               .steps_default = " 20, and 2 with Sana-Sprint",
                                .guidance_default = " 4.5"};
 constexpr Words kVideoWords = {.noun = "video",
                                .verb = "show",
@@ -78,6 +78,16 @@ void add_instruction(OptionSet& o, std::optional<std::string>& instruction) {
   o.text("--complex-instruction", instruction, "FILE|none",
          "Text that goes before the prompt, for models trained with one; default: Swan's own for those models",
          file_or("none"));
+}
+
+void add_sprint(OptionSet& o, ImageArguments& a) {
+  o.group("Sana-Sprint");
+  o.text("--image", a.image, "FILE", "PNG, WebP or JPEG to start from; it is scaled to the size of the result", file());
+  o.text("--strength", a.strength, "X",
+         "How far to leave --image behind, 0 to 1 (default 0.6); of N steps the last N times X are taken, rounded up");
+  o.text("--max-timesteps", a.max_timesteps, "X", "The angle of the first step (default 1.5708, noise alone)");
+  o.text("--intermediate-timesteps", a.intermediate_timesteps, "X|none",
+         "The angle of the second of two steps (default 1.3); none: half of the first", choice({"none"}));
 }
 
 void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
@@ -157,6 +167,7 @@ void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints)
          "Compute at the size asked for instead of the nearest one that the model was trained on");
   o.text("-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)");
   add_sampling(o, a, kImageWords);
+  add_sprint(o, a);
 
   o.group(kReportGroup);
   o.text("-o,--output", a.output, "FILE",
@@ -266,6 +277,11 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"embeddings", {"prompt-embeds"}},
       {"slerp", {"interpolation"}},
       {"to", {"prompt-to"}},
+      {"init-image", {"image"}},
+      {"input-image", {"image"}},
+      {"img", {"image"}},
+      {"denoising-strength", {"strength"}},
+      {"image-strength", {"strength"}},
   };
   const auto found = table.find(name);
   return found == table.end() ? std::vector<std::string>() : found->second;

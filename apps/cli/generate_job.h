@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/job.h"
@@ -18,8 +19,10 @@
 namespace swan::cli {
 
 /// The settings of --from, without what the other options replace: noise or embeddings of files that are given again.
+/// @param replaced  further keys that they replace
 /// @throws UsageError, Error  see read_settings
-[[nodiscard]] std::string settings_to_repeat(const GenerateArguments& arguments, const std::string& command);
+[[nodiscard]] std::string settings_to_repeat(const GenerateArguments& arguments, const std::string& command,
+                                             std::vector<std::string> replaced = {});
 
 /// Starts a job from what a file of --from says. @param repeatable  RepeatableRequest or RepeatableVideoRequest
 /// @throws Error kCorruptFile when the file names a picture or video that its own request does not make

@@ -74,10 +74,13 @@ void run_image(const ImageArguments& arguments) {
   };
 
   ImageRun run;
+  const ImageDefaults defaults = pipeline->defaults();
   run.request = job.request;
+  run.request.num_inference_steps = job.request.num_inference_steps.value_or(defaults.num_inference_steps);
   run.interpolation = job.interpolation;
   run.prompt_embeds = job.prompt_embeds;
-  const Runs<ImageRequest> runs(job, job.request.guidance_scale > 1, embed_with(*pipeline, job.request, callbacks));
+  const Runs<ImageRequest> runs(job, defaults.negative_prompt && job.request.guidance_scale > 1,
+                                embed_with(*pipeline, job.request, callbacks));
   std::vector<Tensor> latents;
   double saving = 0;
   for (size_t i = 0; i < runs.size(); ++i) {

@@ -33,6 +33,12 @@ struct SaveImageOptions {
 SWAN_API void save_image(const std::string& path, const Image& image, const ImageMetadata& metadata = {},
                          const SaveImageOptions& options = {});
 
+/// Reads a PNG, JPEG or WebP picture, told by its first bytes, as 8-bit RGB: grey and palettes become RGB, 16 bits lose
+/// the lower eight, transparency is left out, and colour profiles and Exif orientations are not looked at. Sides of at
+/// most 16384 pixels.
+/// @throws Error kNotFound, kCorruptFile, kUnsupported for another kind of file, an animation, CMYK or a larger picture
+[[nodiscard]] SWAN_API Image read_image(const std::string& path);
+
 /// The metadata that save_image wrote; text chunks of other programs too, where the format has them.
 /// @throws Error kNotFound, kCorruptFile, kUnsupported for another kind of file
 [[nodiscard]] SWAN_API ImageMetadata read_image_metadata(const std::string& path);

@@ -60,14 +60,15 @@ struct VaeTiling {
   int64_t tile_sample_stride_width = 448;
 };
 
-/// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said.
+/// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said; what is not set takes
+/// the default of the model's own pipeline.
 struct ImageRequest {
   std::vector<std::string> prompt = {};             ///< one or more, UTF-8
-  std::vector<std::string> negative_prompt = {""};  ///< one for all prompts, or as many as prompts
+  std::vector<std::string> negative_prompt = {""};  ///< one for all, or as many as prompts; Sana-Sprint has none
   std::optional<int64_t> height;                    ///< pixels; default: the model's own size
   std::optional<int64_t> width;                     ///< pixels; default: the model's own size
-  int num_inference_steps = 20;
-  double guidance_scale = 4.5;  ///< guidance runs when above 1
+  std::optional<int> num_inference_steps;           ///< 20; Sana-Sprint 2
+  double guidance_scale = 4.5;  ///< guidance runs when above 1; Sana-Sprint's network is given it as a number instead
   int num_images_per_prompt = 1;
   /// One seed: one generator draws the whole batch. As many seeds as pictures: a list of generators, one each.
   std::vector<uint64_t> seed = {0};
@@ -85,6 +86,23 @@ struct ImageRequest {
   /// more than Swan's working set allows; then in tiles of Swan's choice.
   std::optional<VaeTiling> vae_tiling;
   bool decode = true;  ///< false: only latents are returned (output_type "latent")
+
+  // Sana-Sprint alone
+  std::optional<double> max_timesteps;  ///< the angle that it starts at, above 0, up to the default 1.5708
+  /// The angle of the second of two steps, between 0 and max_timesteps; 0: none, evenly spaced as other numbers of
+  /// steps. Default: 1.3 of two steps, else none.
+  std::optional<double> intermediate_timesteps;
+  /// A picture to start from instead of noise alone; it is scaled to height and width. Latents cannot be given too.
+  std::optional<Image> image;
+  /// How far to leave the picture behind, 0 to 1, where all steps are taken; default 0.6. Of N steps the last
+  /// N * strength, rounded up, are taken. Nothing without a picture.
+  std::optional<double> strength;
+};
+
+/// What a pipeline does with a request that does not say.
+struct ImageDefaults {
+  int num_inference_steps = 20;
+  bool negative_prompt = true;  ///< whether it can be given one
 };
 
 /// What is about to be handed over, for Callbacks::inspect.
@@ -142,6 +160,7 @@ class SWAN_API ImagePipeline {
   [[nodiscard]] virtual PromptEmbeddings embed(const ImageRequest& request, const Callbacks& callbacks = {}) = 0;
   /// The size that a request without one gets, in pixels.
   [[nodiscard]] virtual int64_t default_size() const = 0;
+  [[nodiscard]] virtual ImageDefaults defaults() const = 0;
 };
 
 /// The settings in a picture's "swan" metadata, as a request, with the model path and load options they name.
@@ -152,7 +171,7 @@ struct RepeatableRequest {
   int64_t index = 0;  ///< which picture of that request's the metadata came from
 };
 /// @throws Error kCorruptFile when the JSON is not what Swan writes; kInvalidArgument naming what cannot be repeated
-///         (initial latents that came from a file)
+///         (initial latents or a picture that came from a file)
 [[nodiscard]] SWAN_API RepeatableRequest request_from_parameters(const std::string& json);
 
 /// What kind of pipeline a repository is for: "image" or "video". @throws Error as ImagePipeline::open

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string_view>
 
 #include "core/error.h"
@@ -33,6 +34,15 @@ Format format_of(const std::string& path) {
        "cannot save a picture as '{}': its extension '{}' names no known format; expected .png, .jpg, .jpeg or .webp. "
        "Rename the output.",
        path, extension);
+}
+
+// What a file is by its first bytes, whatever its name says.
+std::optional<Format> sniff(std::string_view bytes) {
+  if (bytes.starts_with("\x89PNG\r\n\x1A\n")) return Format::kPng;
+  if (bytes.starts_with("\xFF\xD8\xFF")) return Format::kJpeg;
+  const bool webp = bytes.size() >= 12 && bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP";
+  if (webp) return Format::kWebp;
+  return std::nullopt;
 }
 
 void check_image(const std::string& path, const Image& image) {
@@ -80,12 +90,33 @@ void save_image(const std::string& path, const Image& image, const ImageMetadata
   file.commit();
 }
 
+namespace io {
+void check_read_size(const std::string& path, uint64_t width, uint64_t height) {
+  if (width > kMaxReadSide || height > kMaxReadSide)
+    fail(ErrorCode::kUnsupported,
+         "cannot read {}: the picture is {}x{}, sides of at most {} pixels are read; make it "
+         "smaller.",
+         path, width, height, kMaxReadSide);
+}
+}  // namespace io
+
+Image read_image(const std::string& path) {
+  constexpr size_t kMaxBytes = size_t{1} << 30;  // more than the pixels of any picture that is read
+  const std::string bytes = io::read_file(path, kMaxBytes);
+  const std::optional<Format> format = sniff(bytes);
+  if (format == Format::kPng) return io::decode_png(path, bytes);
+  if (format == Format::kJpeg) return io::decode_jpeg(path, bytes);
+  if (format == Format::kWebp) return io::decode_webp(path, bytes);
+  fail(ErrorCode::kUnsupported, "cannot read the picture {}: it is not a PNG, JPEG or WebP file. Convert it to one.",
+       path);
+}
+
 ImageMetadata read_image_metadata(const std::string& path) {
   const io::OpenFile file = io::open_file(path);
-  const std::string head = io::read_at(file, path, 0, std::min<size_t>(file.bytes, 12));
-  if (head.starts_with("\x89PNG\r\n\x1A\n")) return io::read_png_metadata(path, file);
-  if (head.starts_with("\xFF\xD8\xFF")) return io::read_jpeg_metadata(path, file);
-  if (head.starts_with("RIFF") && head.ends_with("WEBP")) return io::read_webp_metadata(path, file);
+  const std::optional<Format> format = sniff(io::read_at(file, path, 0, std::min<size_t>(file.bytes, 12)));
+  if (format == Format::kPng) return io::read_png_metadata(path, file);
+  if (format == Format::kJpeg) return io::read_jpeg_metadata(path, file);
+  if (format == Format::kWebp) return io::read_webp_metadata(path, file);
   fail(ErrorCode::kUnsupported,
        "cannot read the metadata of {}: it is not a PNG, JPEG or WebP file. Name a picture that Swan wrote.", path);
 }

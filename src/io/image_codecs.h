@@ -26,6 +26,15 @@ inline constexpr int kMaxChunks = 4'000'000;
 [[nodiscard]] std::vector<uint8_t> encode_webp(const std::string& path, const Image& image,
                                                const ImageMetadata& metadata, const SaveImageOptions& options);
 
+/// A side of a picture that is read, in pixels: what a file claims is not believed beyond it.
+inline constexpr uint32_t kMaxReadSide = 16384;
+/// The pixels of a file's bytes. @throws Error kCorruptFile with the library's reason; kUnsupported
+[[nodiscard]] Image decode_png(const std::string& path, std::string_view bytes);
+[[nodiscard]] Image decode_jpeg(const std::string& path, std::string_view bytes);
+[[nodiscard]] Image decode_webp(const std::string& path, std::string_view bytes);
+/// @throws Error kUnsupported when a side is longer than kMaxReadSide
+void check_read_size(const std::string& path, uint64_t width, uint64_t height);
+
 /// The text in a file; no pixel is decoded. Memory stays within a few times kMaxMetadataBytes
 /// whatever the file says. @throws Error kCorruptFile
 [[nodiscard]] ImageMetadata read_png_metadata(const std::string& path, const OpenFile& file);

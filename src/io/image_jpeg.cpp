@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
+#include <string_view>
 // Apart from the others: it needs FILE and size_t before it.
 #include <jpeglib.h>
 
@@ -32,7 +33,11 @@ struct ErrorManager {
   std::longjmp(errors->jump, 1);
 }
 
-void on_message(j_common_ptr /*info*/, int /*level*/) {}
+// Below 0: damage that libjpeg goes on after. Only the first is kept: the others follow from it.
+void on_message(j_common_ptr info, int level) {
+  if (level >= 0 || info->err->num_warnings++ > 0) return;
+  (*info->err->format_message)(info, reinterpret_cast<ErrorManager*>(info->err)->text.data());
+}
 
 jpeg_error_mgr* prepare(ErrorManager* errors) {
   jpeg_std_error(&errors->base);
@@ -136,6 +141,31 @@ class Reader {
     jpeg_read_header(&info_, TRUE);
     return true;
   }
+  // The header of a whole file, and RGB as what its pixels are to become.
+  bool begin_pixels(std::string_view bytes) {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_create_decompress(&info_);
+    jpeg_mem_src(&info_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    jpeg_read_header(&info_, TRUE);
+    info_.out_color_space = JCS_RGB;
+    return true;
+  }
+  [[nodiscard]] uint32_t width() const { return info_.image_width; }
+  [[nodiscard]] uint32_t height() const { return info_.image_height; }
+  [[nodiscard]] bool four_inks() const { return info_.num_components > 3; }
+  // All rows, into width() * height() * 3 bytes.
+  bool read_pixels(uint8_t* pixels) {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_start_decompress(&info_);
+    while (info_.output_scanline < info_.output_height) {
+      JSAMPROW row = pixels + size_t{info_.output_scanline} * info_.output_width * 3;
+      jpeg_read_scanlines(&info_, &row, 1);
+    }
+    jpeg_finish_decompress(&info_);
+    return true;
+  }
+  // What libjpeg went on after: a file that ends early is filled with grey.
+  [[nodiscard]] bool warned() const { return errors_.base.num_warnings > 0; }
   [[nodiscard]] const char* error() const { return errors_.text.data(); }
   [[nodiscard]] std::vector<std::string> comments() const {
     std::vector<std::string> found;
@@ -175,6 +205,23 @@ std::vector<uint8_t> encode_jpeg(const std::string& path, const Image& image, co
          writer->error());
   }
   return bytes;
+}
+
+Image decode_jpeg(const std::string& path, std::string_view bytes) {
+  Reader reader;
+  const auto damaged = [&] {
+    fail(ErrorCode::kCorruptFile,
+         "cannot read {}: it is not a whole JPEG file; libjpeg says: {}. Copy or download the file again.", path,
+         reader.error());
+  };
+  if (!reader.begin_pixels(bytes)) damaged();
+  check_read_size(path, reader.width(), reader.height());
+  if (reader.four_inks())
+    fail(ErrorCode::kUnsupported, "cannot read {}: its colours are CMYK, for printing; save it as RGB.", path);
+  Image image{.width = reader.width(), .height = reader.height(), .rgb = {}};
+  image.rgb.resize(static_cast<size_t>(image.width * image.height * 3));
+  if (!reader.read_pixels(image.rgb.data()) || reader.warned()) damaged();
+  return image;
 }
 
 ImageMetadata read_jpeg_metadata(const std::string& path, const OpenFile& file) {

@@ -134,6 +134,35 @@ class Reader {
     png_read_info(png_, info_);
     return true;
   }
+  // The header of a whole file, with every kind of pixel turned into 8-bit RGB.
+  bool begin_pixels(std::string_view* input) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    png_set_read_fn(png_, input, read_bytes);
+    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // our own check says more
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, 0);
+    png_set_chunk_malloc_max(png_, kMaxMetadataBytes);
+    png_set_chunk_cache_max(png_, 1000);
+    png_read_info(png_, info_);
+    png_set_expand(png_);
+    png_set_strip_16(png_);
+    png_set_gray_to_rgb(png_);
+    png_set_strip_alpha(png_);
+    passes_ = png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    return true;
+  }
+  [[nodiscard]] uint32_t width() const { return png_get_image_width(png_, info_); }
+  [[nodiscard]] uint32_t height() const { return png_get_image_height(png_, info_); }
+  [[nodiscard]] size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
+  // All rows, into height() * row_bytes() bytes.
+  bool read_pixels(uint8_t* pixels) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    for (int pass = 0; pass < passes_; ++pass) {
+      for (uint32_t y = 0; y < height(); ++y) png_read_row(png_, pixels + y * row_bytes(), nullptr);
+    }
+    png_read_end(png_, nullptr);
+    return true;
+  }
   [[nodiscard]] const char* error() const { return error_.text.data(); }
   [[nodiscard]] ImageMetadata text() const {
     png_textp texts = nullptr;
@@ -154,6 +183,7 @@ class Reader {
   Budget budget_;
   png_structp png_;
   png_infop info_ = nullptr;
+  int passes_ = 1;  // of an interlaced picture several
 };
 
 // The file without all that is not needed: its header and text chunks, wherever they stand, and the start of an empty
@@ -213,6 +243,22 @@ std::vector<uint8_t> encode_png(const std::string& path, const Image& image, con
          writer.error());
   }
   return bytes;
+}
+
+Image decode_png(const std::string& path, std::string_view bytes) {
+  Reader reader;
+  const auto damaged = [&] {
+    fail(ErrorCode::kCorruptFile,
+         "cannot read {}: it is not a whole PNG file; libpng says: {}. Copy or download the file again.", path,
+         reader.error());
+  };
+  if (!reader.begin_pixels(&bytes)) damaged();
+  check_read_size(path, reader.width(), reader.height());
+  SWAN_ASSERT(reader.row_bytes() == size_t{reader.width()} * 3);
+  Image image{.width = reader.width(), .height = reader.height(), .rgb = {}};
+  image.rgb.resize(reader.row_bytes() * reader.height());
+  if (!reader.read_pixels(image.rgb.data())) damaged();
+  return image;
 }
 
 ImageMetadata read_png_metadata(const std::string& path, const OpenFile& file) {

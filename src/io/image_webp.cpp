@@ -1,3 +1,4 @@
+#include <webp/decode.h>
 #include <webp/encode.h>
 #include <webp/mux.h>
 
@@ -100,6 +101,24 @@ std::vector<uint8_t> encode_webp(const std::string& path, const Image& image, co
   }
   if (metadata.empty()) return {encoder.written.mem, encoder.written.mem + encoder.written.size};
   return add_xmp(path, encoder.written, metadata_to_xmp(metadata));
+}
+
+Image decode_webp(const std::string& path, std::string_view bytes) {
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+  const auto damaged = [&] {
+    fail(ErrorCode::kCorruptFile, "cannot read {}: it is not a whole WebP file. Copy or download the file again.",
+         path);
+  };
+  WebPBitstreamFeatures features;
+  if (WebPGetFeatures(data, bytes.size(), &features) != VP8_STATUS_OK) damaged();
+  if (features.has_animation != 0)
+    fail(ErrorCode::kUnsupported, "cannot read {}: it is an animation; give a still picture.", path);
+  check_read_size(path, static_cast<uint64_t>(features.width), static_cast<uint64_t>(features.height));
+  Image image{.width = features.width, .height = features.height, .rgb = {}};
+  image.rgb.resize(static_cast<size_t>(image.width * image.height * 3));
+  if (WebPDecodeRGBInto(data, bytes.size(), image.rgb.data(), image.rgb.size(), features.width * 3) == nullptr)
+    damaged();
+  return image;
 }
 
 // Walks the RIFF chunks and reads the one with the metadata. libwebpmux would want the whole file in memory.

@@ -5,6 +5,7 @@
 #include "io/repository.h"
 #include "pipelines/parameters.h"
 #include "pipelines/sana.h"
+#include "pipelines/sana_sprint.h"
 #include "pipelines/wan.h"
 #include "swan/pipeline.h"
 
@@ -18,9 +19,13 @@ namespace {
 std::string lasting_name(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
-bool makes_pictures(const io::Repository& r) {
+bool is_sana(const io::Repository& r) {
   return r.class_name() == "SanaPipeline" || r.class_name() == "SanaPAGPipeline";
 }
+bool is_sprint(const io::Repository& r) {
+  return r.class_name() == "SanaSprintPipeline" || r.class_name() == "SanaSprintImg2ImgPipeline";
+}
+bool makes_pictures(const io::Repository& r) { return is_sana(r) || is_sprint(r); }
 bool makes_videos(const io::Repository& r) { return r.class_name() == "WanPipeline"; }
 }  // namespace
 
@@ -38,12 +43,15 @@ std::unique_ptr<ImagePipeline> ImagePipeline::open(const std::string& path, cons
   const bool embedded = path.empty() || path == pipelines::kEmbeddedModel;
   io::Repository repository = io::Repository::open(embedded ? default_image_model() : path);
   const std::string name = embedded ? pipelines::kEmbeddedModel : lasting_name(path);
-  if (makes_pictures(repository))
-    return std::make_unique<pipelines::SanaPipeline>(std::move(repository), name, options);
+  if (is_sana(repository)) return std::make_unique<pipelines::SanaPipeline>(std::move(repository), name, options);
+  if (is_sprint(repository))
+    return std::make_unique<pipelines::SanaSprintPipeline>(std::move(repository), name, options);
   if (makes_videos(repository))
     fail(ErrorCode::kUnsupported, "{}: a repository of WanPipeline, which makes videos; use 'swan video'.",
          repository.path());
-  fail(ErrorCode::kUnsupported, "{}: a repository of {}; this version of Swan makes pictures with SanaPipeline.",
+  fail(ErrorCode::kUnsupported,
+       "{}: a repository of {}; this version of Swan makes pictures with SanaPipeline and "
+       "SanaSprintPipeline.",
        repository.path(), repository.class_name());
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "pipelines/resample.h"
 
 namespace swan::pipelines {
 
@@ -54,6 +55,21 @@ Tensor resize_and_crop(const Tensor& x, Size size) {
       py[line * size.width + i] = above * (1 - row.share) + below * row.share;
     }
   });
+  return out;
+}
+
+Tensor to_tensor(const Image& image, Size size) {
+  if (image.width < 1 || image.height < 1 ||
+      image.rgb.size() != static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3)
+    fail(ErrorCode::kInvalidArgument, "a picture of {} x {} pixels with {} bytes: 3 a pixel are needed.", image.width,
+         image.height, image.rgb.size());
+  const Image resized = resize_lanczos(image, size);
+  const int64_t pixels = size.width * size.height;
+  Tensor out = Tensor::empty({1, 3, size.height, size.width}, DType::kF32);
+  auto* planes = out.data_mut<float>();
+  for (int64_t i = 0; i < pixels; ++i)
+    for (int64_t c = 0; c < 3; ++c)
+      planes[c * pixels + i] = 2 * (static_cast<float>(resized.rgb[static_cast<size_t>(3 * i + c)]) / 255.0F) - 1;
   return out;
 }
 

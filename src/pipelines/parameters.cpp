@@ -103,6 +103,10 @@ io::Config open_settings(const std::string& json, const std::string& what, bool 
     fail(ErrorCode::kInvalidArgument,
          "{} say that latents in a file were the start, which they do not hold; give that file again with --latents.",
          what);
+  if (c.has("image"))
+    fail(ErrorCode::kInvalidArgument,
+         "{} say that a picture in a file was the start, which they do not hold; give that file again with --image.",
+         what);
   for (const char* key : {"prompt_embeds", "negative_prompt_embeds"})
     if (c.has(key))
       fail(ErrorCode::kInvalidArgument,
@@ -119,6 +123,12 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
   j["num_images_per_prompt"] = r.num_images_per_prompt;
   j["complex_human_instruction"] = facts.complex_human_instruction;
   j["use_resolution_binning"] = r.use_resolution_binning;
+  if (r.max_timesteps) j["max_timesteps"] = *r.max_timesteps;
+  if (r.intermediate_timesteps) j["intermediate_timesteps"] = *r.intermediate_timesteps;
+  if (r.image) {
+    j["image"] = "given";
+    j["strength"] = facts.strength;
+  }
   return text_of(j);
 }
 
@@ -136,11 +146,14 @@ RepeatableRequest request_from_parameters(const std::string& json) {
   RepeatableRequest out;
   pipelines::read_common(c, out);
   ImageRequest& r = out.request;
-  r.num_inference_steps = pipelines::small_int(c, "num_inference_steps", r.num_inference_steps);
+  if (c.has("num_inference_steps")) r.num_inference_steps = pipelines::small_int(c, "num_inference_steps", 0);
   r.guidance_scale = c.get<double>("guidance_scale", r.guidance_scale);
   r.num_images_per_prompt = pipelines::small_int(c, "num_images_per_prompt", 1);
   r.complex_human_instruction = c.get<std::vector<std::string>>("complex_human_instruction", {});
   r.use_resolution_binning = c.get<bool>("use_resolution_binning", true);
+  r.max_timesteps = c.optional<double>("max_timesteps");
+  r.intermediate_timesteps = c.optional<double>("intermediate_timesteps");
+  r.strength = c.optional<double>("strength");
   return out;
 }
 

@@ -20,6 +20,7 @@ struct RunFacts {
   int64_t height = 0, width = 0;                       ///< as delivered
   int64_t num_frames = 1;                              ///< as delivered
   int num_inference_steps = 0;
+  double strength = 0;  ///< in force where the request has a picture
   double guidance_scale = 0;
 };
 

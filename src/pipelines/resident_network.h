@@ -40,6 +40,7 @@ class ResidentNetwork {
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
 
   Network* operator->() const noexcept { return network_.get(); }
+  Network& operator*() const noexcept { return *network_; }
 
  private:
   std::unique_ptr<Network> network_;

@@ -25,19 +25,6 @@
 
 namespace swan::pipelines {
 
-struct SanaPipeline::Plan {
-  explicit Plan(const ImageRequest& r) : request(r) {}
-  const ImageRequest& request;
-  int64_t prompts = 0;
-  int64_t batch = 0;                         // pictures
-  Size size = {0, 0};                        // as delivered
-  Size render = {0, 0};                      // as made: the bin, or the same
-  std::vector<std::string> negative_prompt;  // one for each prompt
-  std::vector<std::string> instruction;
-  std::unique_ptr<schedulers::Scheduler> scheduler;
-  [[nodiscard]] bool guided() const { return request.guidance_scale > 1.0; }
-};
-
 namespace {
 
 // The whole `times` times: [a, b] to [a, b, a, b]. The reference repeats masks so, and embeddings the other way.
@@ -78,7 +65,8 @@ PromptEmbeddings trim(const PromptEmbeddings& text, Context& ctx) {
 
 }  // namespace
 
-SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, const LoadOptions& options)
+SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, const LoadOptions& options,
+                           bool guidance_embeds)
     : repository_(std::move(repository)),
       model_name_(std::move(model_name)),
       options_(options),
@@ -87,10 +75,12 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
       vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
       store_(options.embed_cache,
              [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
-  if (transformer_config_.guidance_embeds)
-    fail(ErrorCode::kUnsupported,
-         "{}: its transformer takes a guidance embedding (Sana-Sprint), which this version's pipeline does not give.",
-         repository_.path());
+  if (transformer_config_.guidance_embeds != guidance_embeds)
+    fail(
+        ErrorCode::kUnsupported,
+        "{}: its transformer {} a guidance embedding, as only Sana-Sprint's do, but model_index.json says that it is a "
+        "{}; take both files of one model.",
+        repository_.path(), guidance_embeds ? "takes no" : "takes", repository_.class_name());
   if (transformer_config_.in_channels != vae_config_.latent_channels)
     fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and the vae has {}.",
          repository_.path(), transformer_config_.in_channels, vae_config_.latent_channels);
@@ -110,7 +100,8 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
   plan.prompts = check_prompts(r);
   plan.batch = plan.prompts * r.num_images_per_prompt;
   check_counts("num_images_per_prompt", r.num_images_per_prompt, "pictures", plan.batch, r.seed.size());
-  check_sampling(r.num_inference_steps, r.guidance_scale);
+  plan.num_inference_steps = r.num_inference_steps.value_or(defaults().num_inference_steps);
+  check_sampling(plan.num_inference_steps, r.guidance_scale);
   check_sequence_length(r.max_sequence_length);
 
   const int64_t ratio = vae_config_.spatial_compression_ratio();
@@ -124,21 +115,31 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
     wrong(fmt::format("width and height must be multiples of {} for this model, but are {} x {}; {} x {} is nearest.",
                       unit, plan.size.width, plan.size.height, nearest_multiple(plan.size.width, unit),
                       nearest_multiple(plan.size.height, unit)));
-  if (r.latents.defined()) {
-    const Shape expected = {plan.batch, transformer_config_.in_channels, plan.render.height / ratio,
-                            plan.render.width / ratio};
-    if (r.latents.shape() != expected)
-      wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
-                        r.latents.shape(), plan.batch, plan.render.width, plan.render.height, expected));
-  }
+  plan.latents = {plan.batch, transformer_config_.in_channels, plan.render.height / ratio, plan.render.width / ratio};
+  if (r.latents.defined() && r.latents.shape() != plan.latents)
+    wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
+                      r.latents.shape(), plan.batch, plan.render.width, plan.render.height, plan.latents));
   check_tiling(r.vae_tiling, ratio);
 
   plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
   plan.instruction = instruction_of(r);
+  plan_sampling(plan);
+  return plan;
+}
+
+void SanaPipeline::plan_sampling(Plan& plan) const {
+  const ImageRequest& r = plan.request;
+  for (const auto& [given, option] : {std::pair(r.image.has_value(), "image"),
+                                      {r.strength.has_value(), "strength"},
+                                      {r.max_timesteps.has_value(), "max_timesteps"},
+                                      {r.intermediate_timesteps.has_value(), "intermediate_timesteps"}})
+    if (given)
+      fail(ErrorCode::kUnsupported, "{}: '{}' is for Sana-Sprint's models alone, and this is a {}; leave it out.",
+           repository_.path(), option, repository_.class_name());
+  plan.guided = r.guidance_scale > 1.0;
   plan.scheduler =
       schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
-  plan.scheduler->set_timesteps(r.num_inference_steps);
-  return plan;
+  plan.scheduler->set_timesteps(plan.num_inference_steps);
 }
 
 PromptEncoder& SanaPipeline::encoder() {
@@ -165,7 +166,7 @@ PromptEmbeddings SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) {
     return repeated(given);
   };
   PromptEmbeddings text = embeddings_of("prompt_embeds", r.prompt_embeds, r.prompt, plan.instruction);
-  if (plan.guided())
+  if (plan.guided)
     text =
         concat(embeddings_of("negative_prompt_embeds", r.negative_prompt_embeds, plan.negative_prompt, {}), text, ctx);
   if (encoder_) encoder_->release();
@@ -199,44 +200,50 @@ void SanaPipeline::load_transformer() {
   });
 }
 
-void SanaPipeline::load_vae() {
-  vae_.open(repository_, "vae", options_.variant, [&](const auto& weights) {
-    return std::make_unique<models::AutoencoderDC>(vae_config_, weights, compute_.storage(),
-                                                   models::AutoencoderDC::Halves::kDecoder);
+void SanaPipeline::load_vae(ResidentNetwork<models::AutoencoderDC>& vae, models::AutoencoderDC::Halves half) {
+  vae.open(repository_, "vae", options_.variant, [&](const auto& weights) {
+    return std::make_unique<models::AutoencoderDC>(vae_config_, weights, compute_.storage(), half);
   });
 }
 
+Context SanaPipeline::network_context(const Context& ctx) const {
+  return ctx.with_dtype(compute_.activations(transformer_.dtype()));
+}
+
 // 3. to 5. Timesteps, latents, and the loop
-Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, Stages& stages, Context& ctx) {
+Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& /*image_latents*/,
+                             Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
-  const int64_t ratio = vae_config_.spatial_compression_ratio(), channels = transformer_config_.in_channels;
-  const int steps = r.num_inference_steps;
+  const int64_t channels = transformer_config_.in_channels;
+  const int steps = plan.num_inference_steps;
   Noise noise(r.seed);
-  const Shape shape = {plan.batch, channels, plan.render.height / ratio, plan.render.width / ratio};
+  const Shape& shape = plan.latents;
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(shape, ctx);
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
   latents = latents.on(ctx.device());
+  if (plan.scheduler->needs_noise()) noise.prepare(shape, steps, ctx);
 
   // The network computes in its own dtype, the solver in f32.
-  Context network = ctx.with_dtype(compute_.activations(transformer_.dtype()));
+  Context network = network_context(ctx);
   const models::SanaText text = transformer_->encode_text(prompts.embeds, prompts.attention_mask, network);
-  const int64_t rows = plan.guided() ? 2 * plan.batch : plan.batch;
+  const int64_t rows = plan.guided ? 2 * plan.batch : plan.batch;
   const auto predict = [&](std::span<const Tensor> inputs) {
     const std::array twice = {inputs[0], inputs[0]};
-    const Tensor input = plan.guided() ? ops::concat_rows(twice, network) : inputs[0];
+    const Tensor input = plan.guided ? ops::concat_rows(twice, network) : inputs[0];
     const models::SanaCondition condition = {.timestep = inputs[1], .guidance = {}, .controlnet_block_samples = {}};
     return transformer_->forward(input, text, condition, network).to(DType::kF32);  // [rows, out_channels, h, w]
   };
   Replay replay(network);
   FiniteChecks checks(ctx);
-  const Tensor timesteps = all_timesteps(*plan.scheduler, rows, transformer_config_.timestep_scale).on(ctx.device());
+  const Tensor timesteps =
+      all_timesteps(plan.scheduler->timesteps(), rows, transformer_config_.timestep_scale).on(ctx.device());
   for (int i = 0; i < steps; ++i) {
     ctx.check_cancelled();
     const std::array inputs = {latents, timesteps.slice(i, i + 1).reshape({rows})};
     Tensor noise_pred = replay.run(inputs, predict);
     checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps));
 
-    if (plan.guided()) {
+    if (plan.guided) {
       const Tensor uncond = noise_pred.slice(0, plan.batch), cond = noise_pred.slice(plan.batch, rows);
       noise_pred = guide(uncond, cond, r.guidance_scale, ctx);
     }
@@ -266,18 +273,34 @@ constexpr models::Tiling kTiles = {.tile_sample_min_height = 1024,
                                    .tile_sample_min_width = 1024,
                                    .tile_sample_stride_height = 768,
                                    .tile_sample_stride_width = 768};
+// @param height, width  of the latents
+void choose_tiling(models::AutoencoderDC& vae, const std::optional<VaeTiling>& asked, int64_t height, int64_t width) {
+  if (asked) {
+    vae.enable_tiling({asked->tile_sample_min_height, asked->tile_sample_min_width, asked->tile_sample_stride_height,
+                       asked->tile_sample_stride_width});
+  } else if (vae.decode_working_set(1, height, width) > kDecodeWorkingSet) {
+    vae.enable_tiling(kTiles);
+  } else {
+    vae.disable_tiling();
+  }
+}
 }  // namespace
+
+// The picture to start from, as latents times scaling_factor.
+Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
+  const Tensor pixels = to_tensor(*plan.request.image, plan.render);
+  load_vae(vae_encoder_, models::AutoencoderDC::Halves::kEncoder);
+  choose_tiling(*vae_encoder_, plan.request.vae_tiling, plan.latents[2], plan.latents[3]);
+  Context network = ctx.with_dtype(compute_.activations(vae_encoder_.dtype(), Compute::Part::kVae));
+  const Tensor latents = vae_encoder_->encode(pixels, network).to(DType::kF32);
+  check_finite(latents, "encoding the picture to start from (vae)", ctx);
+  vae_encoder_.release();
+  return ops::linear_combination(std::array{static_cast<float>(vae_config_.scaling_factor)}, std::array{latents}, ctx);
+}
 
 // 6. and 7. Decode, one picture after the other, and post-process
 std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx) {
-  if (const auto& t = plan.request.vae_tiling) {
-    vae_->enable_tiling({t->tile_sample_min_height, t->tile_sample_min_width, t->tile_sample_stride_height,
-                         t->tile_sample_stride_width});
-  } else if (vae_->decode_working_set(1, latents.dim(2), latents.dim(3)) > kDecodeWorkingSet) {
-    vae_->enable_tiling(kTiles);
-  } else {
-    vae_->disable_tiling();
-  }
+  choose_tiling(*vae_, plan.request.vae_tiling, latents.dim(2), latents.dim(3));
   Context network = ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
   const auto scale = static_cast<float>(vae_config_.scaling_factor);
   std::vector<Image> images;
@@ -299,21 +322,27 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
   Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks);
 
-  stages.begin("encode", 1);
+  stages.begin("encode", request.image ? 2 : 1);
   const PromptEmbeddings text = encode_prompt(plan, ctx);
   stages.step();
   compute_.trim();
+  Tensor image_latents;
+  if (request.image) {
+    image_latents = encode_image(plan, ctx);
+    stages.step();
+    compute_.trim();
+  }
 
-  stages.begin("denoise", request.num_inference_steps);
+  stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()));
   load_transformer();
   ImageResult result;
-  result.latents = denoise(plan, text, stages, ctx);
+  result.latents = denoise(plan, text, image_latents, stages, ctx);
   transformer_.release();
   compute_.trim();
 
   if (request.decode) {
     stages.begin("decode", static_cast<int>(plan.batch));
-    load_vae();
+    load_vae(vae_, models::AutoencoderDC::Halves::kDecoder);
     result.images = decode(plan, result.latents, stages, ctx);
     vae_.release();
     compute_.trim();
@@ -324,13 +353,14 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
                           .revision = repository_.revision(),
                           .load = options_,
                           .device = compute_.device_name(),
-                          .pipeline = "SanaPipeline",
+                          .pipeline = class_name(request),
                           .scheduler = plan.scheduler->name(),
                           .scheduler_config = plan.scheduler->describe(),
                           .complex_human_instruction = plan.instruction,
                           .height = plan.size.height,
                           .width = plan.size.width,
-                          .num_inference_steps = request.num_inference_steps,
+                          .num_inference_steps = plan.num_inference_steps,
+                          .strength = plan.strength,
                           .guidance_scale = request.guidance_scale};
   for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
   result.height = plan.size.height;

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "io/repository.h"
 #include "models/autoencoder_dc.h"
 #include "models/sana_transformer.h"
@@ -13,29 +18,68 @@
 
 namespace swan::pipelines {
 
+class Noise;
 class Stages;
 
 /// Text to image with Sana. Ref: diffusers pipelines/sana/pipeline_sana.py, SanaPipeline
 class SanaPipeline : public ImagePipeline {
  public:
-  SanaPipeline(io::Repository repository, std::string model_name, const LoadOptions& options);
+  SanaPipeline(io::Repository repository, std::string model_name, const LoadOptions& options)
+      : SanaPipeline(std::move(repository), std::move(model_name), options, /*guidance_embeds=*/false) {}
   ~SanaPipeline() override;
 
   [[nodiscard]] ImageResult generate(const ImageRequest& request, const Callbacks& callbacks) override;
   [[nodiscard]] PromptEmbeddings embed(const ImageRequest& request, const Callbacks& callbacks) override;
   [[nodiscard]] int64_t default_size() const override;
+  [[nodiscard]] ImageDefaults defaults() const override { return {}; }
+
+ protected:
+  /// @param guidance_embeds  whether the transformer must take a guidance embedding, or must not
+  SanaPipeline(io::Repository repository, std::string model_name, const LoadOptions& options, bool guidance_embeds);
+
+  // A request with its defaults filled in and its sizes decided.
+  struct Plan {
+    explicit Plan(const ImageRequest& r) : request(r) {}
+    const ImageRequest& request;
+    int64_t prompts = 0;
+    int64_t batch = 0;                         // pictures
+    Size size = {0, 0};                        // as delivered
+    Size render = {0, 0};                      // as made: the bin, or the same
+    Shape latents;                             // [batch, C, h, w]
+    std::vector<std::string> negative_prompt;  // one for each prompt
+    std::vector<std::string> instruction;
+    int num_inference_steps = 0;                       // as asked for
+    bool guided = false;                               // by a second pass with the negative prompt
+    double strength = 0;                               // where there is a picture to start from
+    std::unique_ptr<schedulers::Scheduler> scheduler;  // its timesteps are those to come
+  };
+
+  // What the kinds of Sana differ in: how they get from noise to latents.
+  // Checks what the request says of it, and sets guided, strength and the scheduler. The rest of the plan is there.
+  virtual void plan_sampling(Plan& plan) const;
+  // The class in diffusers that does what is asked for.
+  [[nodiscard]] virtual const char* class_name(const ImageRequest& /*request*/) const { return "SanaPipeline"; }
+  // @param image_latents  [1, C, h, w] f32, of the picture to start from, times scaling_factor; undefined: there is
+  // none
+  // @return               [B, C, h, w] f32 on the host, as the decoder takes them times scaling_factor
+  [[nodiscard]] virtual Tensor denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& image_latents,
+                                       Stages& stages, Context& ctx);
+
+  [[nodiscard]] const io::Repository& repository() const noexcept { return repository_; }
+  [[nodiscard]] const models::SanaConfig& transformer_config() const noexcept { return transformer_config_; }
+  // The transformer, which is there while denoise runs, and a context of the dtype that it computes in.
+  [[nodiscard]] const models::SanaTransformer2DModel& transformer() const noexcept { return *transformer_; }
+  [[nodiscard]] Context network_context(const Context& ctx) const;
 
  private:
-  struct Plan;  // a request with its defaults filled in and its sizes decided
-
   [[nodiscard]] Plan check_inputs(const ImageRequest& request) const;
   [[nodiscard]] std::vector<std::string> instruction_of(const ImageRequest& request) const;
   [[nodiscard]] PromptEncoder& encoder();
   [[nodiscard]] PromptEmbeddings encode_prompt(const Plan& plan, Context& ctx);
-  [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeddings& prompts, Stages& stages, Context& ctx);
+  [[nodiscard]] Tensor encode_image(const Plan& plan, Context& ctx);
   [[nodiscard]] std::vector<Image> decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx);
   void load_transformer();
-  void load_vae();
+  void load_vae(ResidentNetwork<models::AutoencoderDC>& vae, models::AutoencoderDC::Halves half);
 
   io::Repository repository_;
   std::string model_name_;
@@ -46,7 +90,8 @@ class SanaPipeline : public ImagePipeline {
   EmbedStore store_;
   std::unique_ptr<PromptEncoder> encoder_;
   ResidentNetwork<models::SanaTransformer2DModel> transformer_;
-  ResidentNetwork<models::AutoencoderDC> vae_;
+  ResidentNetwork<models::AutoencoderDC> vae_;          // its decoder
+  ResidentNetwork<models::AutoencoderDC> vae_encoder_;  // for pictures to start from
 };
 
 }  // namespace swan::pipelines

@@ -219,7 +219,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   for (int64_t first = 0; first < samples; first += pass)
     texts.push_back(transformer_->encode_text(embeds.slice(first, std::min(samples, first + pass)), network));
 
-  const Tensor timesteps = all_timesteps(*plan.scheduler, pass, 1).on(ctx.device());
+  const Tensor timesteps = all_timesteps(plan.scheduler->timesteps(), pass, 1).on(ctx.device());
   std::vector<Replay> replays;
   for (size_t i = 0; i < texts.size(); ++i) replays.emplace_back(network);
   FiniteChecks checks(ctx);

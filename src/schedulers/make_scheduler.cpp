@@ -8,6 +8,7 @@
 #include "schedulers/dpmsolver_multistep.h"
 #include "schedulers/flow_match_euler.h"
 #include "schedulers/scheduler.h"
+#include "schedulers/scm.h"
 #include "schedulers/unipc_multistep.h"
 #include "swan/pipeline.h"
 
@@ -17,18 +18,20 @@ namespace {
 constexpr std::string_view kDpmSolver = "DPMSolverMultistepScheduler";
 constexpr std::string_view kFlowEuler = "FlowMatchEulerDiscreteScheduler";
 constexpr std::string_view kUniPC = "UniPCMultistepScheduler";
+constexpr std::string_view kSCM = "SCMScheduler";
 
 struct Named {
   const char* name;
   std::string_view class_name;
   const char* description;
 };
-constexpr std::array<Named, 4> kNamed = {
+constexpr std::array<Named, 5> kNamed = {
     {{"dpmsolver++", kDpmSolver, "DPM-Solver++, multistep: few steps, the usual choice for Sana"},
      {"sde-dpmsolver++", kDpmSolver,
       "DPM-Solver++ of the stochastic equation: fresh noise at every step, more steps needed"},
      {"unipc", kUniPC, "UniPC, predictor and corrector: few steps, the usual choice for Wan"},
-     {"flow-euler", kFlowEuler, "Euler's method along the flow: plain and robust"}}};
+     {"flow-euler", kFlowEuler, "Euler's method along the flow: plain and robust"},
+     {"scm", kSCM, "consistency steps with fresh noise between them: 1 to 4 steps, for Sana-Sprint and nothing else"}}};
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> scheduler_names() {
@@ -47,6 +50,24 @@ std::string known_names() {
   return list;
 }
 
+void check_name(const std::string& override_name) {
+  const bool known = std::any_of(kNamed.begin(), kNamed.end(), [&](const Named& n) { return override_name == n.name; });
+  if (!override_name.empty() && !known)
+    fail(ErrorCode::kInvalidArgument, "unknown scheduler '{}'; choose one of {}.", override_name, known_names());
+}
+
+struct OpenedConfig {
+  ConfigReader reader;
+  std::string class_name;
+};
+OpenedConfig open_config(const std::string& path) {
+  nlohmann::json json = io::read_json(path);
+  const auto class_name = json.is_object() ? json.value("_class_name", nlohmann::json()) : nlohmann::json();
+  ConfigReader reader(std::move(json), path);
+  if (!class_name.is_string()) fail(ErrorCode::kCorruptFile, "{} has no '_class_name'; download it again.", path);
+  return {std::move(reader), class_name.get<std::string>()};
+}
+
 // A repository's scheduler_config.json and what was asked for instead of it.
 class Choice {
  public:
@@ -62,6 +83,11 @@ class Choice {
       if (override_name_ == n.name) solver = n.class_name;
 
     std::unique_ptr<Scheduler> made;
+    if (solver == kSCM)
+      fail(ErrorCode::kUnsupported,
+           "{}: SCMScheduler ('scm') is for Sana-Sprint's models, and this pipeline solves flows; choose another one "
+           "with --scheduler, or leave it out.",
+           config_.path());
     if (solver == kDpmSolver) {
       auto options = read<DpmSolverOptions>(solver, &DpmSolverOptions::flow_shift);  // its order and the rest stay
       if (!override_name_.empty()) options.sde = override_name_ == "sde-dpmsolver++";
@@ -124,18 +150,28 @@ class Choice {
 
 std::unique_ptr<Scheduler> make_scheduler(const std::string& config_path, const std::string& override_name,
                                           std::optional<double> flow_shift) {
-  const bool known = std::any_of(kNamed.begin(), kNamed.end(), [&](const Named& n) { return override_name == n.name; });
-  if (!override_name.empty() && !known)
-    fail(ErrorCode::kInvalidArgument, "unknown scheduler '{}'; choose one of {}.", override_name, known_names());
+  check_name(override_name);
   if (flow_shift && !(*flow_shift > 0 && std::isfinite(*flow_shift)))
     fail(ErrorCode::kInvalidArgument, "flow_shift is {}; choose a number above zero (3 to 8 is usual).", *flow_shift);
 
-  nlohmann::json json = io::read_json(config_path);
-  const auto class_json = json.is_object() ? json.value("_class_name", nlohmann::json()) : nlohmann::json();
-  ConfigReader config(std::move(json), config_path);
-  if (!class_json.is_string())
-    fail(ErrorCode::kCorruptFile, "{} has no '_class_name'; download it again.", config_path);
-  return Choice(std::move(config), class_json.get<std::string>(), override_name, flow_shift).make();
+  OpenedConfig config = open_config(config_path);
+  return Choice(std::move(config.reader), std::move(config.class_name), override_name, flow_shift).make();
+}
+
+SCMOptions read_scm_options(const std::string& config_path, const std::string& override_name) {
+  check_name(override_name);
+  OpenedConfig config = open_config(config_path);
+  if (config.class_name != kSCM)
+    fail(ErrorCode::kUnsupported, "{}: a Sana-Sprint model needs {}, but this is {}; take the model's own file.",
+         config_path, kSCM, config.class_name);
+  if (!override_name.empty() && override_name != "scm")
+    fail(ErrorCode::kUnsupported,
+         "{}: a Sana-Sprint model runs with the scheduler 'scm' alone, not '{}'; leave "
+         "--scheduler out.",
+         config_path, override_name);
+  SCMOptions options = SCMOptions::read(config.reader);
+  config.reader.report_unknown();
+  return options;
 }
 
 }  // namespace schedulers

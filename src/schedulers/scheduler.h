@@ -22,7 +22,7 @@ class Scheduler {
   /// @throws Error kInvalidArgument, also where the shift is so extreme that two points fall together
   void set_timesteps(int num_inference_steps);
 
-  /// What the network is given at each step.
+  /// What the network is given at each step; of SCM the angle that it is made from.
   [[nodiscard]] const std::vector<float>& timesteps() const noexcept { return timesteps_; }
   /// The share of noise in the sample before each step and after the last: one more than timesteps.
   [[nodiscard]] const std::vector<float>& sigmas() const noexcept { return sigmas_; }
@@ -37,7 +37,8 @@ class Scheduler {
   /// @throws Error kInvalidArgument for a step out of order or noise missing; kShapeMismatch
   [[nodiscard]] Tensor step(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx);
 
-  /// The name that make_scheduler takes: "dpmsolver++", "sde-dpmsolver++", "unipc", "flow-euler".
+  /// The name that make_scheduler takes: "dpmsolver++", "sde-dpmsolver++", "unipc", "flow-euler"; or
+  /// "scm", for read_scm_options.
   [[nodiscard]] virtual std::string name() const = 0;
   /// The class and every option in force, under the keys of scheduler_config.json.
   [[nodiscard]] virtual nlohmann::json describe() const = 0;
@@ -57,7 +58,8 @@ class Scheduler {
   int next_ = 0;
 };
 
-/// The solver that a repository's scheduler_config.json asks for, or another one with the repository's shift.
+/// The solver of flows that a repository's scheduler_config.json asks for, or another one with the repository's shift.
+/// (Sana-Sprint's is none: see schedulers/scm.h.)
 /// @param config_path    the JSON file
 /// @param override_name  empty, or a name of scheduler_names() to use instead of the repository's
 /// @param flow_shift     above zero: instead of the repository's shift, whatever the solver calls it

@@ -44,7 +44,8 @@ class FakePipeline final : public ImagePipeline {
     fake_engine().request = request;
     fake_engine().requests.push_back(request);
     ++fake_engine().generated;
-    if (callbacks.progress) callbacks.progress("denoise", request.num_inference_steps, request.num_inference_steps);
+    const int steps = request.num_inference_steps.value_or(defaults().num_inference_steps);
+    if (callbacks.progress) callbacks.progress("denoise", steps, steps);
     if (fake_engine().during) fake_engine().during(request, callbacks);
     ImageResult result;
     result.width = request.width.value_or(64);
@@ -67,6 +68,7 @@ class FakePipeline final : public ImagePipeline {
     return embeddings_of(request.prompt);
   }
   int64_t default_size() const override { return 64; }
+  ImageDefaults defaults() const override { return fake_engine().image_defaults; }
 };
 
 class FakeVideoPipeline final : public VideoPipeline {
@@ -222,6 +224,10 @@ void save_image(const std::string& path, const Image& image, const ImageMetadata
   if (fake_engine().saving) fake_engine().saving(path);
   fake_engine().saved.push_back(path);
   std::ofstream(path) << image.width << "x" << image.height << " " << metadata.at("swan");
+}
+Image read_image(const std::string& path) {
+  if (path != "fox.png") throw Error(ErrorCode::kNotFound, fmt::format("there is no '{}'", path));
+  return {.width = 1, .height = 1, .rgb = {9, 8, 7}};
 }
 ImageMetadata read_image_metadata(const std::string& path) {
   if (fake_engine().metadata_error) throw Error(*fake_engine().metadata_error, fmt::format("'{}' is no picture", path));

@@ -34,6 +34,7 @@ struct FakeEngine {
   std::function<void(const std::string& path)> saving;                      ///< runs in save_image; may throw
   std::function<void(const std::string& path, int64_t frame)> writing;      ///< runs in a VideoWriter; may throw
   std::function<bool(int64_t output, int64_t frame)> blocks;                ///< as a checker would
+  ImageDefaults image_defaults;                                             ///< of every image pipeline
   ImageMetadata metadata;                                                   ///< that read_image_metadata gives
   std::optional<ErrorCode> metadata_error;                                  ///< that it fails with instead
   ImageMetadata video_metadata;                                             ///< that read_video_metadata gives

@@ -31,7 +31,8 @@ class Help(ProgramTest):
                   "--steps, --num-inference-steps", "--guidance-scale", "--seed", "--scheduler", "--flow-shift",
                   "--latents", "--save-latents")
         self.has_options("image", *model, *report, *shared, "-n, --num-images", "--complex-instruction",
-                         "--no-resolution-binning")
+                         "--no-resolution-binning", "--image", "--strength", "--max-timesteps",
+                         "--intermediate-timesteps")
         self.has_options("video", *model, *report, *shared, "-n, --num-videos", "--num-frames", "--fps", "--crf")
         self.has_options("embed", *model, *report, "--prompt", "--negative-prompt", "--kind", "--max-sequence-length",
                          "--complex-instruction")

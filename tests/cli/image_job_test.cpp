@@ -39,7 +39,9 @@ TEST_F(ImageJobTest, DefaultsAreThoseOfTheLibrary) {
   EXPECT_EQ(job.request.prompt, std::vector<std::string>{"a fox"});
   EXPECT_EQ(job.request.negative_prompt, defaults.negative_prompt);
   EXPECT_FALSE(job.request.width || job.request.height);
-  EXPECT_EQ(job.request.num_inference_steps, defaults.num_inference_steps);
+  EXPECT_FALSE(job.request.num_inference_steps);
+  EXPECT_FALSE(job.request.image || job.request.strength || job.request.max_timesteps ||
+               job.request.intermediate_timesteps);
   EXPECT_EQ(job.request.guidance_scale, defaults.guidance_scale);
   EXPECT_EQ(job.request.num_images_per_prompt, 1);
   EXPECT_EQ(job.request.seed.size(), 1U);
@@ -118,6 +120,20 @@ TEST_F(ImageJobTest, EveryOptionArrives) {
   EXPECT_FALSE(job.request.use_resolution_binning);
 }
 
+TEST_F(ImageJobTest, TheOptionsOfSprintArrive) {
+  const ImageRequest r = job_of({"x", "--image", "fox.png", "--strength", "0.25", "--max-timesteps", "1.5",
+                                 "--intermediate-timesteps", "1.1"})
+                             .request;
+  ASSERT_TRUE(r.image);
+  EXPECT_EQ(r.image->rgb, (std::vector<uint8_t>{9, 8, 7}));
+  EXPECT_EQ(r.strength, 0.25);
+  EXPECT_EQ(r.max_timesteps, 1.5);
+  EXPECT_EQ(r.intermediate_timesteps, 1.1);
+  EXPECT_EQ(job_of({"x", "--intermediate-timesteps", "none"}).request.intermediate_timesteps, 0);
+  EXPECT_FALSE(job_of({"x", "--image", "fox.png"}).request.strength);
+  EXPECT_THROW((void)job_of({"x", "--image", "no.png"}), Error);
+}
+
 TEST_F(ImageJobTest, PromptsOfAnyLookStayWhole) {
   for (const char* prompt : {"", " ", "[a, b]", "{}", "a,b", "%%", "info", "image", "a=b", "\"quoted\"", "-", "/x",
                              "一只红色的狐狸 🦊", "two\nlines"}) {
@@ -174,6 +190,13 @@ TEST_F(ImageJobTest, WrongUsageIsExplained) {
   says({"a", "--height", "70000"}, "--height is '70000'");
   says({"a", "-n", "0"}, "--num-images is '0'");
   says({"a", "--guidance-scale", "nan"}, "--guidance-scale is 'nan'");
+  says({"a", "--strength", "0.5"}, "--strength needs --image FILE");
+  says({"a", "--image", "fox.png", "--strength", "1.5"}, "--strength is '1.5', but must be a number from 0 to 1");
+  says({"a", "--image", "fox.png", "--latents", "noise.safetensors"}, "give one of them");
+  says({"a", "--max-timesteps", "0"}, "--max-timesteps is '0'");
+  says({"a", "--max-timesteps", "1.6"}, "to 1.5708");
+  says({"a", "--intermediate-timesteps", "off"}, "--intermediate-timesteps is 'off'");
+  says({"a", "--init-image", "fox.png"}, "did you mean --image?");
   says({"a", "--max-sequence-length", "0"}, "--max-sequence-length is '0'");
   says({"a", "--threads", "0"}, "--threads is '0'");
   says({"a", "--scheduler", "dpmsolver"}, "must be one of dpmsolver++, flow-euler; did you mean dpmsolver++?");
@@ -259,6 +282,19 @@ TEST_F(RepeatTest, WhatIsGivenAgainIsNoReasonToRefuse) {
   EXPECT_EQ(job_of({"--from", "old.png", "new"}).files(), 4U);
   EXPECT_EQ(fake_engine().repeated, R"({"initial_latents":"given","index":2})");
   EXPECT_NE(usage_message({"--from", "old.png"}).find("the prompt is missing"), std::string::npos);
+}
+
+TEST_F(RepeatTest, APictureToStartFromIsGivenAgain) {
+  fake_engine().metadata = {{"swan", R"({"image": "given", "index": 2})"}};
+  fake_engine().repeatable.request.strength = 0.3;
+  const ImageJob job = job_of({"--from", "old.png", "--image", "fox.png"});
+  EXPECT_EQ(fake_engine().repeated, R"({"index":2})");
+  EXPECT_TRUE(job.request.image);
+  EXPECT_EQ(job.request.strength, 0.3);
+  EXPECT_EQ(job.only, 2U);
+  EXPECT_EQ(job_of({"--from", "old.png", "--image", "fox.png", "--strength", "0.5"}).request.strength, 0.5);
+  (void)job_of({"--from", "old.png"});
+  EXPECT_EQ(fake_engine().repeated, fake_engine().metadata["swan"]);  // which the library refuses
 }
 
 TEST_F(RepeatTest, AnotherPromptOrNumberWritesAll) {

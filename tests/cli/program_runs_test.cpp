@@ -93,6 +93,17 @@ TEST_F(ProgramRuns, InterpolationEmbedsOnceAndGoesFromEndToEnd) {
   EXPECT_NE(content("a_1.png").find(R"("position":0.25,"method":"linear")"), std::string::npos) << content("a_1.png");
 }
 
+TEST_F(ProgramRuns, AModelWithoutANegativePromptIsGivenNone) {
+  fake_engine().image_defaults = {.num_inference_steps = 2, .negative_prompt = false};
+  const Outcome o = run_swan({"image", "1", "--prompt-to", "12", "--interpolate", "2", "-o", path("a.png"), "--json"});
+  ASSERT_EQ(o.code, kExitDone) << o.err;
+  EXPECT_EQ(fake_engine().embedded.size(), 1U);
+  ASSERT_EQ(fake_engine().requests.size(), 2U);
+  EXPECT_FALSE(fake_engine().requests[1].negative_prompt_embeds.defined());
+  EXPECT_FALSE(fake_engine().requests[1].num_inference_steps) << "the model decides";
+  EXPECT_EQ(json::parse(o.out)["steps"], 2);
+}
+
 TEST_F(ProgramRuns, InterpolationOfVideosMayBeSpherical) {
   const Outcome o = run_swan({"video", "1", "--prompt-to", "123", "--interpolate", "3", "--interpolation", "spherical",
                               "-o", path("a.mp4"), "--guidance-scale", "1", "--max-sequence-length", "9"});

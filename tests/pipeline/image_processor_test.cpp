@@ -43,6 +43,16 @@ TEST(ResizeAndCrop, FillsEverySize) {
     }
 }
 
+TEST(ToTensor, ScalesAndNormalises) {
+  const Image image{.width = 2, .height = 1, .rgb = {0, 255, 51, 102, 153, 204}};
+  const std::vector<float> expected = {-1, -0.2F, 1, 0.2F, -0.6F, 0.6F};
+  EXPECT_TRUE(support::close(to_tensor(image, {.height = 1, .width = 2}),
+                             Tensor::from(std::span<const float>(expected), {1, 3, 1, 2}), 1e-6));
+  EXPECT_EQ(to_tensor(image, {.height = 3, .width = 5}).shape(), (Shape{1, 3, 3, 5}));
+  EXPECT_THROW((void)to_tensor({.width = 2, .height = 1, .rgb = {0}}, {.height = 1, .width = 2}), Error);
+  EXPECT_THROW((void)to_tensor({}, {.height = 1, .width = 2}), Error);
+}
+
 TEST(ToImage, RoundsHalfToEvenAndClamps) {
   // (x / 2 + 0.5) * 255 = 0.5, 1.5, 127.5 exactly, then beyond both ends.
   const std::vector<float> x = {1.0F / 255 - 1, 3.0F / 255 - 1, 0.0F, -7.0F, 7.0F, 1.0F};

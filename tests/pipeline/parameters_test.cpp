@@ -34,7 +34,8 @@ std::string text_of(const ImageRequest& r, int64_t index, const std::string& dev
   facts.complex_human_instruction = {"a", "b "};
   facts.height = 320;
   facts.width = 640;
-  facts.num_inference_steps = r.num_inference_steps;
+  facts.num_inference_steps = *r.num_inference_steps;
+  facts.strength = r.strength.value_or(0);
   facts.guidance_scale = r.guidance_scale;
   return pipelines::parameters_of(r, facts, index);
 }
@@ -60,6 +61,30 @@ TEST(Parameters, RoundTrip) {
   EXPECT_FALSE(back.request.use_resolution_binning);
   ASSERT_TRUE(back.request.vae_tiling.has_value());
   EXPECT_EQ(back.request.vae_tiling->tile_sample_min_width, 128);
+}
+
+TEST(Parameters, OfSprintRoundTrip) {
+  ImageRequest r = full_request();
+  EXPECT_FALSE(request_from_parameters(text_of(r, 0)).request.max_timesteps);
+  EXPECT_FALSE(request_from_parameters(text_of(r, 0)).request.intermediate_timesteps);
+  r.max_timesteps = 1.5;
+  r.intermediate_timesteps = 0;
+  const ImageRequest back = request_from_parameters(text_of(r, 0)).request;
+  EXPECT_EQ(back.max_timesteps, 1.5);
+  EXPECT_EQ(back.intermediate_timesteps, 0);
+  EXPECT_FALSE(back.strength);
+  r.image = Image{.width = 1, .height = 1, .rgb = {1, 2, 3}};
+  r.strength = 0.25;
+  try {
+    (void)request_from_parameters(text_of(r, 0));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(std::string(e.what()).find("--image"), std::string::npos) << e.what();
+  }
+  auto json = nlohmann::json::parse(text_of(r, 0));  // as the program does where the picture is given again
+  json.erase("image");
+  EXPECT_EQ(request_from_parameters(json.dump()).request.strength, 0.25);
 }
 
 TEST(Parameters, WhatAGpuMadeNeedsNone) {

@@ -63,7 +63,7 @@ TEST(Golden, FilesAreThoseOfTheManifest) {
     const bool video = part.starts_with("unipc_") || part.starts_with("wan") || part.starts_with("umt5");
     (video ? wan : total) += entry.at("bytes").get<uint64_t>();
   }
-  EXPECT_LE(total, 10'500'000U);
+  EXPECT_LE(total, 11'000'000U);
   EXPECT_LE(wan, 7'500'000U);
   for (const auto& [name, target] : manifest.at("links").items()) {
     EXPECT_TRUE(fs::is_symlink(golden_path(name))) << name;

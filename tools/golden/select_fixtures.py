@@ -19,7 +19,7 @@ import sys
 
 import safetensors_file
 
-BUDGET_BYTES = 10_500_000
+BUDGET_BYTES = 11_000_000
 WAN_BUDGET_BYTES = 7_500_000  # beside it, for what only the video pipelines need
 WAN_FILES = r"schedulers/unipc_.*|(components|models|pipelines)/(umt5|wan).*"
 
@@ -47,7 +47,7 @@ COMPONENTS = {
     },
 }
 
-MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "wan"]
+MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "sana_sprint", "wan"]
 
 # Which of tokenizers/ a repository's tokenizer is.
 TOKENIZERS = {"wan": "umt5"}  # gemma for the others
@@ -56,6 +56,8 @@ TOKENIZERS = {"wan": "umt5"}  # gemma for the others
 SHARED_FOLDERS = {
     "models/sana15_sharded/text_encoder": "models/sana/text_encoder",
     "models/sana15_sharded/vae": "models/sana/vae",
+    "models/sana_sprint/text_encoder": "models/sana/text_encoder",
+    "models/sana_sprint/vae": "models/sana/vae",
 }
 
 # Pipeline cases, with the prompt embeddings that stay.
@@ -73,6 +75,11 @@ PIPELINES = {
     "sana15_sharded": [],
     "sana_bf16_weights_fp32_compute": ["prompt_embeds"],
     "sana_bf16_compute": [],
+    "sprint_2_steps": [],
+    "sprint_1_step": [],
+    "sprint_4_steps_x2": [],
+    "sprint_img2img": [],
+    "sprint_img2img_half": [],
     "wan_9_frames": [],
     "wan_zh_5_frames": ["prompt_embeds"],
     "wan_17_frames": [],
@@ -87,7 +94,9 @@ PIPELINE_TENSORS = [
     "negative_prompt_attention_mask",
     "transformer_call_0.hidden_states",
     "transformer_call_0.timestep",
+    "transformer_call_0.guidance",
     "transformer_call_0.output",
+    "vae_encode_latent",
     "frames_uint8",
 ]
 EVERY_STEP = ["sana_basic", "sana_20_steps"]  # the others keep the latents after the first and the last step
@@ -189,13 +198,15 @@ def select_pipelines(source, golden):
         images = [] if "frames_uint8" in kept else case["images"][:1]
         for image in images:
             copy(source / image, golden / image)
+        if "image" in case["call"]:
+            copy(source / case["call"]["image"], golden / case["call"]["image"])
         chosen.append({**case, "images": images})
     write_json(golden / "pipelines" / "cases.json", {**cases, "cases": chosen})
 
 
 def select_schedulers(source, golden):
     for path in sorted((source / "schedulers").glob("*.json")):
-        if not re.match(r"(dpm|euler|unipc)_", path.name):
+        if not re.match(r"(dpm|euler|scm|unipc)_", path.name):
             continue
         description = json.loads(path.read_text(encoding="utf-8"))
         tensors, metadata = safetensors_file.read(path.with_suffix(".safetensors"))

@@ -12,6 +12,7 @@
 #include "reference/kernels.h"
 #include "schedulers/config.h"
 #include "schedulers/scheduler.h"
+#include "schedulers/scm.h"
 #include "support/close.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
@@ -86,6 +87,7 @@ TEST(MakeScheduler, FollowsTheRepository) {
 TEST(MakeScheduler, EveryNameWorksForEveryRepositoryAndNamesItself) {
   for (const auto& [name, description] : scheduler_names()) {
     EXPECT_FALSE(description.empty());
+    if (name == "scm") continue;  // of no flow: TheOneOfSprintIsApart
     for (const std::string& path : {dpm_repository(), euler_repository(), unipc_repository()}) {
       const auto scheduler = make_scheduler(path, name);
       EXPECT_EQ(scheduler->name(), name);
@@ -110,7 +112,7 @@ TEST(MakeScheduler, AnOverrideReplacesTheShiftOfEverySolver) {
   };
   for (const std::string& path : {dpm_repository(), euler_repository(), unipc_repository()}) {
     EXPECT_EQ(described_shift(make_scheduler(path, "", 7.5)->describe()), 7.5) << path;
-    for (const auto& [name, description] : scheduler_names())
+    for (const char* name : {"dpmsolver++", "sde-dpmsolver++", "unipc", "flow-euler"})
       EXPECT_EQ(described_shift(make_scheduler(path, name, 7.5)->describe()), 7.5) << path << " " << name;
   }
   // It is the shift that counts: the points in time are those of a repository with it.
@@ -274,12 +276,73 @@ TEST(ConfigReader, RefuseTakesNothingButNullFalseAndZeroForOff) {
 }
 
 TEST(MakeScheduler, RefusesAnUnknownClassAndWhatIsNoFlow) {
-  expect_refused({{"_class_name", "SCMScheduler"}}, ErrorCode::kUnsupported, {"SCMScheduler", "flow-euler"});
+  expect_refused({{"_class_name", "PNDMScheduler"}}, ErrorCode::kUnsupported, {"PNDMScheduler", "flow-euler"});
+  expect_refused({{"_class_name", "SCMScheduler"}}, ErrorCode::kUnsupported, {"SCMScheduler", "Sana-Sprint"});
   const TempDir dir;
   const std::string scm = dir.write("scm.json", R"({"_class_name": "SCMScheduler", "prediction_type": "trigflow"})");
   expect_error(ErrorCode::kUnsupported, {"SCMScheduler", "shift"}, [&] { (void)make_scheduler(scm, "flow-euler"); });
   const std::string lcm = dir.write("lcm.json", R"({"_class_name": "FlowMatchLCMScheduler", "shift": 2.5})");
   EXPECT_EQ(make_scheduler(lcm, "dpmsolver++")->describe().at("flow_shift"), 2.5);
+}
+
+TEST(SCM, TheOneOfSprintIsApart) {
+  const std::string sprint = golden_path("models/sana_sprint/scheduler/scheduler_config.json");
+  EXPECT_EQ(read_scm_options(sprint).sigma_data, 0.5);
+  EXPECT_EQ(SCM(read_scm_options(sprint, "scm")).name(), "scm");
+  for (const char* name : {"", "scm"})
+    expect_error(ErrorCode::kUnsupported, {"Sana-Sprint"}, [&] { (void)make_scheduler(sprint, name); });
+  expect_error(ErrorCode::kUnsupported, {"Sana-Sprint", "flows"},
+               [] { (void)make_scheduler(dpm_repository(), "scm"); });
+  expect_error(ErrorCode::kUnsupported, {"'scm' alone", "'unipc'"}, [&] { (void)read_scm_options(sprint, "unipc"); });
+  expect_error(ErrorCode::kInvalidArgument, {"'sprint'"}, [&] { (void)read_scm_options(sprint, "sprint"); });
+  expect_error(ErrorCode::kUnsupported, {"SCMScheduler", "DPMSolverMultistepScheduler"},
+               [] { (void)read_scm_options(dpm_repository()); });
+  const TempDir dir;
+  const auto refused = [&](const nlohmann::json& option, ErrorCode code, std::initializer_list<const char*> parts) {
+    nlohmann::json config = {{"_class_name", "SCMScheduler"}};
+    config.update(option);
+    const std::string path = dir.write("c.json", config.dump());
+    expect_error(code, parts, [&] { (void)read_scm_options(path); });
+  };
+  refused({{"prediction_type", "epsilon"}}, ErrorCode::kUnsupported, {"prediction_type", "epsilon", "trigflow"});
+  refused({{"sigma_data", 0}}, ErrorCode::kCorruptFile, {"sigma_data"});
+  refused({{"num_train_timesteps", 0.5}}, ErrorCode::kCorruptFile, {"num_train_timesteps"});
+  const nlohmann::json described = SCM({.num_train_timesteps = 500, .sigma_data = 0.25}).describe();
+  const SCMOptions again = read_scm_options(dir.write("d.json", described.dump()));
+  EXPECT_EQ(again.num_train_timesteps, 500);
+  EXPECT_EQ(again.sigma_data, 0.25);
+}
+
+TEST(SCM, GoesThroughTheAnglesThatItIsGiven) {
+  SCM scheduler({});
+  scheduler.set_timesteps(2, {.max_timesteps = 1.5, .intermediate_timesteps = 1.1});
+  EXPECT_EQ(scheduler.timesteps(), (std::vector<float>{1.5F, 1.1F}));
+  ASSERT_EQ(scheduler.sigmas().size(), 3U);
+  EXPECT_NEAR(scheduler.sigmas()[1], std::sin(1.1) / (std::sin(1.1) + std::cos(1.1)), 1e-6);
+  EXPECT_EQ(scheduler.sigmas()[2], 0);
+  scheduler.set_timesteps(2, {.max_timesteps = 1.5, .intermediate_timesteps = {}});
+  EXPECT_EQ(scheduler.timesteps(), (std::vector<float>{1.5F, 0.75F}));
+  scheduler.set_timesteps(4, {.max_timesteps = 1.0, .intermediate_timesteps = {}, .begin_index = 3});
+  EXPECT_EQ(scheduler.timesteps(), std::vector<float>{0.25F});
+  Context ctx(backends::reference_kernels());
+  const Tensor x = Tensor::full({1, 1, 2, 2}, 1);
+  EXPECT_TRUE(support::close(scheduler.step(x, 0, x, x, ctx),
+                             Tensor::full({1, 1, 2, 2}, std::cos(0.25F) - std::sin(0.25F)), 1e-6));
+}
+
+TEST(SCM, RefusesAnglesThatAreNone) {
+  SCM scheduler({.num_train_timesteps = 10});
+  const auto refused = [&](int steps, const SCMTimesteps& angles, std::initializer_list<const char*> parts) {
+    expect_error(ErrorCode::kInvalidArgument, parts, [&] { scheduler.set_timesteps(steps, angles); });
+  };
+  for (const int steps : {1, 3, 4}) refused(steps, {}, {"intermediate_timesteps is 1.3", "second of two"});
+  for (const double t : {0.0, -1.0, 1.571, static_cast<double>(NAN)})
+    refused(1, {.max_timesteps = t, .intermediate_timesteps = {}}, {"max_timesteps", "1.5708"});
+  for (const double t : {0.0, -1.0, 1.2, 1.3, static_cast<double>(NAN)})
+    refused(2, {.max_timesteps = 1.2, .intermediate_timesteps = t}, {"intermediate_timesteps", "1.2"});
+  refused(11, {.intermediate_timesteps = {}}, {"11 steps", "10"});
+  refused(0, {.intermediate_timesteps = {}}, {"num_inference_steps"});
+  refused(2, {.begin_index = 2}, {"none is left"});
 }
 
 TEST(MakeScheduler, RefusesDamagedFiles) {
