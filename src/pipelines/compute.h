@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,7 +42,7 @@ class Compute {
   void trim() const;
 
  private:
-  size_t memory_budget_;
+  uint64_t memory_budget_;
   std::optional<DType> dtype_;  // asked for
   Device* device_ = nullptr;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -147,8 +148,13 @@ void CudaDevice::activate() {
 }
 
 std::shared_ptr<void> CudaDevice::allocate(size_t bytes) {
+  // SWAN_CUDA_POISON: whatever reads what nothing has written finds NaN. For tests.
+  static const bool poison = std::getenv("SWAN_CUDA_POISON") != nullptr;
   for (;;) {
-    if (auto memory = pool_->allocate(bytes)) return memory;
+    if (auto memory = pool_->allocate(bytes)) {
+      if (poison) check(cudaMemsetAsync(memory.get(), 0xFF, bytes, stream_), "cudaMemsetAsync");
+      return memory;
+    }
     // Work may still read what leaves, but whatever gets its memory comes after that in the stream. A recording in the
     // making cannot wait for memory to be given back to the driver.
     if (recording_ || !copies().drop_one()) break;
