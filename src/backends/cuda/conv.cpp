@@ -137,14 +137,20 @@ bool phases_suit(const ops::ConvWeight& w, DType dtype) {
          w.out_channels() % kCudnnChannels == 0;
 }
 
-// @return  false when cuDNN has no plan; then y is to be written anew
+// Each quarter is a tensor of its own: kernels of cuDNN write one between the others' rows as if they lay side by side.
+// @param y  [B, 2 H, 2 W, O], set on success
+// @return   false when cuDNN has no plan
 bool phased_conv(PackedConv& packed, const ops::ConvWeight& w, ConvCall call, Tensor& y) {
-  if (std::max(call.x.numel(), y.numel()) > kCudnnElements) return false;
+  const Shape shape = {4, call.x.dim(0), call.x.dim(1), call.x.dim(2), w.out_channels()};
+  if (std::max(call.x.numel(), shape.numel()) > kCudnnElements) return false;
   call.kernel = 2;
+  Tensor quarters = empty(shape, call.x.dtype());
   for (call.phase = 0; call.phase < 4; ++call.phase) {
-    call.weight = packed_weight(packed, w, {.phase = call.phase, .out = y.dim(3), .in = call.x.dim(3)});
-    if (!current().cudnn().convolution(call, y)) return false;
+    call.weight = packed_weight(packed, w, {.phase = call.phase, .out = w.out_channels(), .in = call.x.dim(3)});
+    Tensor quarter = quarters.slice(call.phase, call.phase + 1).reshape({shape[1], shape[2], shape[3], shape[4]});
+    if (!current().cudnn().convolution(call, quarter)) return false;
   }
+  y = join_phases(quarters);
   return true;
 }
 
@@ -178,7 +184,7 @@ Tensor conv(std::span<const Tensor> frames, const ops::ConvWeight& w, ops::Activ
   const Way way = choose(w, call, out_shape.numel() * parts);
   if (way == Way::kCudnn && phases_suit(w, dtype)) {
     call.bias = packed_bias(packed, w, w.out_channels());
-    Tensor y = empty(out_shape, dtype);
+    Tensor y;
     if (phased_conv(packed, w, call, y)) return y;
   }
   if (w.upsample)

@@ -17,9 +17,9 @@ struct ConvCall {
   int64_t trailing_padding = 0;  ///< further zeros below and to the right
   int64_t groups = 1;
   ops::Activation activation = ops::Activation::kNone;
-  /// Not negative: the quarter of y whose rows are 2 r + phase / 2 and whose columns are 2 c + phase % 2, of a 3x3
-  /// convolution of the doubled picture, by pack_phase_weights. Its kernel is 2x2; padding and stride are not looked
-  /// at.
+  /// Not negative: of a 3x3 convolution of the doubled picture the quarter whose rows are 2 r + phase / 2 and whose
+  /// columns are 2 c + phase % 2, [B, H, W, O], with a weight of pack_phase_weights. Its kernel is 2x2; padding and
+  /// stride are not looked at.
   int phase = -1;
 };
 
@@ -42,6 +42,9 @@ void grouped_pointwise_conv(const ConvCall& call, Tensor& y);
 [[nodiscard]] Tensor pack_phase_weights(const Tensor& weight, int phase, DType dtype);
 /// Weights [C, 1, kernel, kernel] as [kernel, kernel, C] f32.
 [[nodiscard]] Tensor pack_depthwise_weights(const Tensor& weight);
+/// The four quarters of a doubled picture in the order of their phases, [4, B, H, W, O], put together: [B, 2 H, 2 W,
+/// O].
+[[nodiscard]] Tensor join_phases(const Tensor& quarters);
 /// Tensors [..., C] side by side along their channels, then zeros: [..., channels].
 [[nodiscard]] Tensor join_channels(std::span<const Tensor> parts, int64_t channels);
 

@@ -108,7 +108,45 @@ void join(std::span<const Tensor> parts, Tensor& y) {
            static_cast<int>(offset), Divisor(span), rows * span);
   }
 }
+
+// All counts are in Units, 16 bytes of values or one.
+template <typename Unit>
+__global__ void __launch_bounds__(kThreads)
+    join_phases_kernel(const Unit* __restrict__ quarters, Unit* __restrict__ to, const Divisor channels,
+                       const Divisor width, const Divisor height, int in_channels, int in_width, int in_height,
+                       int64_t quarter, int64_t count) {
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (i >= count) return;
+  const auto [pixel, channel] = channels.divide(i);
+  const auto [line, x] = width.divide(pixel);
+  const auto [picture, y] = height.divide(line);
+  const int64_t source = ((picture * in_height + y / 2) * in_width + x / 2) * in_channels + channel;
+  to[i] = __ldg(quarters + (y % 2 * 2 + x % 2) * quarter + source);
+}
 }  // namespace
+
+Tensor join_phases(const Tensor& quarters) {
+  const int64_t batch = quarters.dim(1), height = quarters.dim(2), width = quarters.dim(3), channels = quarters.dim(4);
+  Tensor y = empty({batch, 2 * height, 2 * width, channels}, quarters.dtype());
+  if (y.numel() == 0) return y;
+  const auto joined = [&]<typename Unit>(Unit) {
+    const int64_t units = channels * static_cast<int64_t>(size_of(y.dtype())) / static_cast<int64_t>(sizeof(Unit));
+    const int64_t count = y.numel() / channels * units;
+    launch("join_phases", join_phases_kernel<Unit>, ceil_div(count, kThreads), kThreads,
+           static_cast<const Unit*>(quarters.raw()), static_cast<Unit*>(y.raw_mut()), Divisor(units),
+           Divisor(2 * width), Divisor(2 * height), static_cast<int>(units), static_cast<int>(width),
+           static_cast<int>(height), count / 4, count);
+  };
+  const bool wide = channels * static_cast<int64_t>(size_of(y.dtype())) % 16 == 0 && aligned(quarters.raw());
+  if (wide) {
+    joined(uint4{});
+  } else if (size_of(y.dtype()) == 2) {
+    joined(static_cast<unsigned short>(0));
+  } else {
+    joined(0U);
+  }
+  return y;
+}
 
 Tensor pack_weights(const Tensor& weight, uint32_t frames, int64_t out, int64_t in, DType dtype) {
   const Tensor from = readable(weight);

@@ -147,14 +147,10 @@ Attributes channels_last(const char* name, int64_t uid, const Dims& dims) {
 std::shared_ptr<fe::graph::Graph> conv_graph(const ConvCall& call, const Tensor& y, bool fused) {
   auto graph = new_graph(y.dtype());
   const int64_t batch = y.dim(0), out = y.dim(3), after = call.padding + call.trailing_padding;
-  Dims y_dims = {batch, out, y.dim(1), y.dim(2)}, pads_before = {call.padding, call.padding},
-       pads_after = {after, after};
-  Dims y_strides = channels_last("y", kY, y_dims).get_stride();
+  const Dims y_dims = {batch, out, y.dim(1), y.dim(2)};
+  Dims pads_before = {call.padding, call.padding}, pads_after = {after, after};
   if (call.phase >= 0) {
     const int64_t below = call.phase / 2, right = call.phase % 2;
-    y_dims = {batch, out, y.dim(1) / 2, y.dim(2) / 2};
-    y_strides[2] *= 2;
-    y_strides[3] *= 2;
     pads_before = {1 - below, 1 - right};
     pads_after = {below, right};
   }
@@ -194,7 +190,7 @@ std::shared_ptr<fe::graph::Graph> conv_graph(const ConvCall& call, const Tensor&
       .set_uid(kY)
       .set_data_type(data_type(y.dtype()))
       .set_dim(y_dims)
-      .set_stride(y_strides);
+      .set_stride(channels_last("y", kY, y_dims).get_stride());
   return graph;
 }
 
@@ -203,8 +199,9 @@ bool plain(const ConvCall& call) { return !call.bias.defined() && call.activatio
 ConvPlan plan_conv(const ConvCall& call, const Tensor& y, const Key& key, Builder& builder) {
   ConvPlan plan;
   const auto obtained = [&](bool fused) {
-    return obtain(plan, builder, fmt::format("{} {}", fused ? "fused convolution" : "convolution", fmt::join(key, " ")),
-                  y.dtype(), y.dtype() == DType::kF32, [&] { return conv_graph(call, y, fused); });
+    const std::string name = fmt::format("{}convolution{} {}", fused ? "fused " : "",
+                                         call.phase >= 0 ? " of a quarter" : "", fmt::join(key, " "));
+    return obtain(plan, builder, name, y.dtype(), y.dtype() == DType::kF32, [&] { return conv_graph(call, y, fused); });
   };
   const bool exact = y.dtype() == DType::kF32;
   // cuDNN's activations are not exact to f32: ours follow the convolution then.
@@ -213,8 +210,7 @@ ConvPlan plan_conv(const ConvCall& call, const Tensor& y, const Key& key, Builde
     plan.fused = true;
     return plan;
   }
-  // A phase's bias and activation would have to keep to its quarter of y.
-  if ((call.phase >= 0 && !plain(call)) || !obtained(false))
+  if (!obtained(false))
     log(LogLevel::kDebug, "cuDNN: no plan for a convolution of {} with {}.", call.x.shape(), call.weight.shape());
   return plan;
 }
@@ -394,10 +390,8 @@ bool Cudnn::convolution(const ConvCall& call, Tensor& y) {
   const std::scoped_lock lock(plans_->mutex);
   ConvPlan& plan = find_or_make(plans_->convolutions, key, [&] { return plan_conv(call, y, key, plans_->builder); });
   if (plan.graph == nullptr) return false;
-  char* out = static_cast<char*>(y.raw_mut());
-  if (call.phase >= 0)
-    out += (call.phase / 2 * y.dim(2) + call.phase % 2) * y.dim(3) * static_cast<int64_t>(size_of(y.dtype()));
-  std::unordered_map<int64_t, void*> tensors = {{kX, pointer(call.x)}, {kWeight, pointer(call.weight)}, {kY, out}};
+  std::unordered_map<int64_t, void*> tensors = {
+      {kX, pointer(call.x)}, {kWeight, pointer(call.weight)}, {kY, y.raw_mut()}};
   if (plan.fused && call.bias.defined()) tensors.emplace(kBias, pointer(call.bias));
   if (!execute(plan, plans_->builder.handle, std::move(tensors))) return false;
   if (!plan.fused) add_bias_and_activate(y, call.bias, call.activation);

@@ -66,6 +66,13 @@ void add_conv(std::vector<OpRun>& all) {
                    const ConvWeight w = {.weight = in[1], .bias = in[2], .padding = 1, .upsample = true};
                    return conv2d(in[0], w, Activation::kNone, ctx);
                  }});
+  // Channels that a GPU's library takes as they are: four convolutions of the picture before it is doubled.
+  all.push_back({"conv3_upsampled_in_quarters",
+                 {normal({2, 19, 21, 64}, 1), normal({48, 64, 3, 3}, 2), normal({48}, 3)},
+                 [](Inputs in, Context& ctx) {
+                   const ConvWeight w = {.weight = in[1], .bias = in[2], .padding = 1, .upsample = true};
+                   return conv2d(in[0], w, Activation::kNone, ctx);
+                 }});
   all.push_back({"depthwise_conv_glu",
                  {normal({2, 33, 17, 66}, 1), normal({66, 1, 3, 3}, 2), normal({66}, 3)},
                  [](Inputs in, Context& ctx) {
