@@ -15,6 +15,7 @@
 #include "models/sana_transformer.h"
 #include "models/umt5.h"
 #include "models/wan_transformer.h"
+#include "ops/picture.h"
 
 namespace swan::bench {
 
@@ -159,7 +160,7 @@ Workload wan_vae(const GpuOptions& options, int64_t frames) {
   const Tensor z = generator.randn({1, config.z_dim, (frames - 1) / 4 + 1, kHeight / 8, kWidth / 8});
   return {.device = kept->ctx.device(), .run = [kept, z] {
             kept->model->decode(
-                z, [](const Tensor&) {}, kept->ctx);
+                z, [&kept](const Tensor& frame) { (void)ops::pack_rgb(frame, kept->ctx).cpu(); }, kept->ctx);
           }};
 }
 

@@ -201,8 +201,9 @@ DCUpBlock2d::DCUpBlock2d(const nn::Scope& s, int64_t in, int64_t out, const Opti
             {.padding = 1, .upsample = !options.pixel_shuffle}) {}
 
 Tensor DCUpBlock2d::forward(Tensor hidden, Context& ctx) const {
-  const Band band = {
-      .halo = 1, .scale = 2, .row_bytes = hidden.dim(2) * hidden.dim(3) * 4 * static_cast<int64_t>(sizeof(float))};
+  const int64_t made =
+      hidden.dim(2) * conv_.weight().out_channels() * (options_.pixel_shuffle ? 1 : 4);  // values a row
+  const Band band = {.halo = 1, .scale = 2, .row_bytes = made * static_cast<int64_t>(sizeof(float))};
   return tap(ctx, banded(
                       hidden, band, [&](const Tensor& rows) { return upsample(rows, ctx); }, ctx));
 }

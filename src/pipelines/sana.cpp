@@ -307,9 +307,10 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
     ctx.check_cancelled();
     Tensor z = latents.slice(b, b + 1).clone();
     for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
-    const Tensor decoded = vae_->decode(z, network).on(nullptr, DType::kF32);
+    Tensor decoded = vae_->decode(z, network);  // stays on the device, but to be scaled
     check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
-    images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
+    if (plan.render != plan.size) decoded = resize_and_crop(decoded.on(nullptr, DType::kF32), plan.size);
+    images.push_back(to_image(decoded, ctx));
     stages.inspect(images.back(), prompt_of(plan.request.prompt, b / plan.request.num_images_per_prompt), b);
     stages.step();
   }

@@ -23,6 +23,7 @@ const ops::KernelTable& cuda_kernels() {
       .add_gated = cuda::add_gated,
       .activate = cuda::activate,
       .gated_activation = cuda::gated_activation,
+      .clamp = cuda::clamp,
       .linear_combination = cuda::linear_combination,
       .count_nonfinite = cuda::count_nonfinite,
       .embedding = cuda::embedding,
@@ -40,6 +41,8 @@ const ops::KernelTable& cuda_kernels() {
       .unpatchify = cuda::unpatchify,
       .patchify_video = cuda::patchify_video,
       .unpatchify_video = cuda::unpatchify_video,
+      .pack_rgb = cuda::pack_rgb,
+      .fade_in = cuda::fade_in,
   };
   return kTable;
 }

@@ -7,6 +7,7 @@
 #include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/picture.h"
 
 namespace swan::ops::testing {
 
@@ -189,6 +190,19 @@ void add_layout(std::vector<OpRun>& all) {
                  [](Inputs in, Context& ctx) { return concat_rows(in, ctx); }});
 }
 
+void add_clamp(std::vector<OpRun>& all) {
+  all.push_back(
+      {"clamp", {normal({3, 33, 35}, 1)}, [](Inputs in, Context& ctx) { return clamp(in[0], -0.75F, 1, ctx); }});
+}
+
+void add_picture(std::vector<OpRun>& all) {
+  const auto fade = [](Neighbour where) {
+    return [=](Inputs in, Context& ctx) { return fade_in(in[0], in[1], where, 17, ctx); };
+  };
+  all.push_back({"fade_in_above", {normal({2, 3, 33, 35}, 1), normal({2, 3, 31, 37}, 2)}, fade(Neighbour::kAbove)});
+  all.push_back({"fade_in_left", {normal({2, 3, 33, 35}, 1), normal({2, 3, 31, 37}, 2)}, fade(Neighbour::kLeft)});
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const OpRun& op) { return out << op.name; }
@@ -201,6 +215,8 @@ std::vector<OpRun> every_op() {
   add_attention(all);
   add_elementwise(all);
   add_layout(all);
+  add_clamp(all);
+  add_picture(all);
   return all;
 }
 
