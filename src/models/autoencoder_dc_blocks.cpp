@@ -212,9 +212,7 @@ Tensor DCUpBlock2d::upsample(const Tensor& hidden, Context& ctx) const {
   Tensor x = conv_.forward(hidden, ctx);
   if (options_.pixel_shuffle) x = ops::pixel_shuffle(x, 2, ctx);
   if (!options_.shortcut) return x;
-  // Four equal channels shuffled are a pixel repeated.
-  constexpr int64_t kPixels = 4;
-  if (repeats_ == kPixels) return ops::add(x, ops::upsample_nearest(hidden, 2, ctx), ctx);
+  if (repeats_ == 1 || repeats_ == 2 || repeats_ == 4) return ops::add_upsampled(x, hidden, ctx);
   Tensor shortcut = ops::repeat_channels(hidden, repeats_, ctx);
   shortcut = ops::pixel_shuffle(shortcut, 2, ctx);
   return ops::add(x, shortcut, ctx);

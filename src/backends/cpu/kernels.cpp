@@ -36,6 +36,7 @@ const ops::KernelTable& cpu_kernels() {
       .pixel_unshuffle = pixel_unshuffle,
       .upsample_nearest = upsample_nearest,
       .repeat_channels = repeat_channels,
+      .add_upsampled = add_upsampled,
       .mean_channel_groups = mean_channel_groups,
       .concat_channels = concat_channels,
       .concat_rows = concat_rows,

@@ -43,6 +43,7 @@ Tensor pixel_shuffle(const Tensor& x, int64_t factor);
 Tensor pixel_unshuffle(const Tensor& x, int64_t factor);
 Tensor upsample_nearest(const Tensor& x, int64_t factor);
 Tensor repeat_channels(const Tensor& x, int64_t repeats);
+Tensor add_upsampled(const Tensor& x, const Tensor& shortcut);
 Tensor mean_channel_groups(const Tensor& x, int64_t group);
 Tensor concat_channels(const Tensor& a, const Tensor& b);
 Tensor concat_rows(std::span<const Tensor> parts);

@@ -34,6 +34,7 @@ const ops::KernelTable& cuda_kernels() {
       .pixel_unshuffle = cuda::pixel_unshuffle,
       .upsample_nearest = cuda::upsample_nearest,
       .repeat_channels = cuda::repeat_channels,
+      .add_upsampled = cuda::add_upsampled,
       .mean_channel_groups = cuda::mean_channel_groups,
       .concat_channels = cuda::concat_channels,
       .concat_rows = cuda::concat_rows,

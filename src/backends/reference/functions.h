@@ -49,6 +49,7 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor pixel_unshuffle(const Tensor& x, int64_t factor);
 [[nodiscard]] Tensor upsample_nearest(const Tensor& x, int64_t factor);
 [[nodiscard]] Tensor repeat_channels(const Tensor& x, int64_t repeats);
+[[nodiscard]] Tensor add_upsampled(const Tensor& x, const Tensor& shortcut);
 [[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group);
 [[nodiscard]] Tensor concat_channels(const Tensor& a, const Tensor& b);
 [[nodiscard]] Tensor concat_rows(std::span<const Tensor> parts);

@@ -34,6 +34,7 @@ const ops::KernelTable& reference_kernels() {
       .pixel_unshuffle = reference::pixel_unshuffle,
       .upsample_nearest = reference::upsample_nearest,
       .repeat_channels = reference::repeat_channels,
+      .add_upsampled = reference::add_upsampled,
       .mean_channel_groups = reference::mean_channel_groups,
       .concat_channels = reference::concat_channels,
       .concat_rows = reference::concat_rows,

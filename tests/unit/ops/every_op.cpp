@@ -172,6 +172,12 @@ void add_layout(std::vector<OpRun>& all) {
   one("pixel_unshuffle", {1, 66, 70, 7}, [](const Tensor& x, Context& ctx) { return pixel_unshuffle(x, 2, ctx); });
   one("upsample_nearest", {1, 33, 35, 7}, [](const Tensor& x, Context& ctx) { return upsample_nearest(x, 2, ctx); });
   one("repeat_channels", {1, 33, 35, 7}, [](const Tensor& x, Context& ctx) { return repeat_channels(x, 4, ctx); });
+  for (const int64_t channels : {7, 14, 28})
+    all.push_back({channels == 7    ? "add_upsampled"
+                   : channels == 14 ? "add_upsampled_half"
+                                    : "add_upsampled_quarter",
+                   {normal({2, 34, 38, 7}, 1), normal({2, 17, 19, channels}, 2)},
+                   [](Inputs in, Context& ctx) { return add_upsampled(in[0], in[1], ctx); }});
   one("mean_channel_groups", {33, 35, 28},
       [](const Tensor& x, Context& ctx) { return mean_channel_groups(x, 4, ctx); });
   one("slice_channels", {33, 35, 28}, [](const Tensor& x, Context& ctx) { return slice_channels(x, 5, 22, ctx); });
