@@ -22,14 +22,17 @@ constexpr int64_t kChannels = 16;  // enough for minimal filtering, whose result
 // A decoder in small: doubled, two convolutions, again, and a last convolution to three channels.
 class Chain {
  public:
-  explicit Chain(Context& ctx) : ctx_(ctx) {
+  explicit Chain(Context& ctx, float scale = 1) : ctx_(ctx) {
     Generator generator(3);
+    const auto weight = [&](int64_t out) {
+      Tensor w = generator.randn({out, kChannels, 3, 3});
+      for (int64_t i = 0; i < w.numel(); ++i) w.data_mut<float>()[i] *= scale;
+      return w;
+    };
     for (int i = 0; i < 4; ++i)
-      weights_.push_back({.weight = generator.randn({kChannels, kChannels, 3, 3}),
-                          .bias = generator.randn({kChannels}),
-                          .padding = 1,
-                          .upsample = i % 2 == 0});
-    weights_.push_back({.weight = generator.randn({3, kChannels, 3, 3}), .padding = 1});
+      weights_.push_back(
+          {.weight = weight(kChannels), .bias = generator.randn({kChannels}), .padding = 1, .upsample = i % 2 == 0});
+    weights_.push_back({.weight = weight(3), .padding = 1});
     for (size_t i = 0; i < weights_.size(); ++i)
       steps_.push_back({.halo = i % 2 == 1 ? 2 : 1,
                         .scale = weights_[i].upsample ? 2 : 1,
@@ -91,6 +94,19 @@ TEST_P(DepthFirst, GivesWhatTheWholeGives) {
 INSTANTIATE_TEST_SUITE_P(Shapes, DepthFirst,
                          testing::Values(Case{1, 1, 1}, Case{1, 5, 3}, Case{1, 16, 4}, Case{1, 17, 5}, Case{1, 23, 2},
                                          Case{1, 34, 3}, Case{1, 41, 3}, Case{2, 40, 7}, Case{2, 19, 3}));
+
+// Pictures large enough for cuDNN, whose plans may differ between a part's shape and the whole's: in rounding alone.
+TEST(DepthFirst, GivesWhatTheWholeGivesInHalves) {
+  if (support::test_gpus() == 0) GTEST_SKIP() << "no GPU";
+  for (const DType dtype : {DType::kBF16, DType::kF16}) {
+    Context ctx = support::gpu_context(dtype);
+    Chain chain(ctx, 0.1F);  // of unit weights f16 would overflow
+    const Tensor x = Generator(5).randn({2, 122, 61, kChannels}).on(ctx.device(), dtype);
+    const Tensor parts = depth_first(x, chain.steps(), int64_t{2} << 20, ctx);
+    EXPECT_GT(chain.heights().back().size(), 4U);
+    EXPECT_TRUE(support::close(parts, chain.whole(x), dtype == DType::kBF16 ? 0.1 : 0.02));
+  }
+}
 
 // A backend that plans for shapes plans once.
 TEST(DepthFirst, ComputesPartsOfOneHeight) {
