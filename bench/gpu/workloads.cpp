@@ -15,6 +15,7 @@
 #include "models/sana_transformer.h"
 #include "models/umt5.h"
 #include "models/wan_transformer.h"
+#include "ops/picture.h"
 
 namespace swan::bench {
 
@@ -92,11 +93,6 @@ Workload dcae(const GpuOptions& options, int64_t size) {
   auto kept = std::make_shared<Kept<models::AutoencoderDC>>(context(options));
   kept->model =
       std::make_unique<models::AutoencoderDC>(config, c.weights, std::nullopt, models::AutoencoderDC::Halves::kDecoder);
-  if (size > 1024)
-    kept->model->enable_tiling({.tile_sample_min_height = 1024,
-                                .tile_sample_min_width = 1024,
-                                .tile_sample_stride_height = 768,
-                                .tile_sample_stride_width = 768});
   kept->inputs = {noise({1, config.latent_channels, size / 32, size / 32}, kept->ctx.device())};
   return replayed(
       kept, 0, [raw = kept.get()](std::span<const Tensor> inputs) { return raw->model->decode(inputs[0], raw->ctx); });
@@ -164,7 +160,7 @@ Workload wan_vae(const GpuOptions& options, int64_t frames) {
   const Tensor z = generator.randn({1, config.z_dim, (frames - 1) / 4 + 1, kHeight / 8, kWidth / 8});
   return {.device = kept->ctx.device(), .run = [kept, z] {
             kept->model->decode(
-                z, [](const Tensor&) {}, kept->ctx);
+                z, [&kept](const Tensor& frame) { (void)ops::pack_rgb(frame, kept->ctx).cpu(); }, kept->ctx);
           }};
 }
 

@@ -45,6 +45,9 @@ class Device {
   virtual void download(void* to, const void* from, size_t bytes) = 0;
   /// Within the device.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  /// Rows of `row_bytes`, `to_pitch` and `from_pitch` bytes apart, within the device.
+  virtual void copy_rows(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t row_bytes,
+                         size_t rows) = 0;
   /// `count` values into another floating dtype, rounded to nearest even, within the device.
   virtual void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) = 0;
   virtual void synchronize() = 0;
@@ -73,5 +76,14 @@ class Device {
 /// Copies bytes between two tensors of one device (or of the host), at offsets in bytes. On several threads on the
 /// host, where the first touch of a large tensor's pages costs more than the copy.
 void copy_bytes(Tensor& to, int64_t to_offset, const Tensor& from, int64_t from_offset, int64_t bytes);
+
+/// A rectangle's place among the rows of a tensor, in bytes.
+struct RowsAt {
+  int64_t offset;  ///< of the first row
+  int64_t pitch;   ///< from one row to the next
+};
+/// Copies `rows` rows of `row_bytes` bytes between two tensors of one device (or of the host): out of or into the
+/// middle of a picture.
+void copy_rows(Tensor& to, RowsAt to_at, const Tensor& from, RowsAt from_at, int64_t row_bytes, int64_t rows);
 
 }  // namespace swan

@@ -200,4 +200,18 @@ void copy_bytes(Tensor& to, int64_t to_offset, const Tensor& from, int64_t from_
   });
 }
 
+void copy_rows(Tensor& to, RowsAt to_at, const Tensor& from, RowsAt from_at, int64_t row_bytes, int64_t rows) {
+  SWAN_ASSERT(to.device() == from.device());
+  if (row_bytes == 0 || rows == 0) return;
+  auto* target = static_cast<char*>(to.raw_mut()) + to_at.offset;
+  const auto* source = static_cast<const char*>(from.raw()) + from_at.offset;
+  if (to.device() != nullptr) {
+    to.device()->copy_rows(target, static_cast<size_t>(to_at.pitch), source, static_cast<size_t>(from_at.pitch),
+                           static_cast<size_t>(row_bytes), static_cast<size_t>(rows));
+    return;
+  }
+  for (int64_t row = 0; row < rows; ++row)
+    std::memcpy(target + row * to_at.pitch, source + row * from_at.pitch, static_cast<size_t>(row_bytes));
+}
+
 }  // namespace swan

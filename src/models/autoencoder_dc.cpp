@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "models/autoencoder_dc_blocks.h"
 #include "models/banding.h"
+#include "models/depth_first.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 
@@ -86,6 +87,7 @@ class Stage : public nn::Module {
   explicit Stage(const nn::Scope& s) : Module(s), scope_(s) {}
   [[nodiscard]] nn::Scope next() const { return scope_ / static_cast<int64_t>(blocks_.size()); }
   void add(std::unique_ptr<DCBlock> block) { blocks_.push_back(std::move(block)); }
+  [[nodiscard]] const std::vector<std::unique_ptr<DCBlock>>& blocks() const { return blocks_; }
   [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const {
     for (const auto& block : blocks_) {
       ctx.check_cancelled();
@@ -151,6 +153,8 @@ class DCDecoder : public nn::Module {
  public:
   DCDecoder(const AutoencoderDCConfig& c, const nn::Scope& s)
       : Module(s),
+        channels_(c.decoder.block_out_channels),
+        pixel_channels_(c.in_channels),
         conv_in_(s / "conv_in", c.latent_channels, c.decoder.block_out_channels.back(), 3, {.padding = 1}),
         norm_out_(s / "norm_out", c.decoder.block_out_channels[c.decoder.layers_per_block[0] > 0 ? 0 : 1],
                   {.eps = 1e-5F, .bias = true}),
@@ -175,21 +179,65 @@ class DCDecoder : public nn::Module {
     }
   }
 
-  [[nodiscard]] Tensor forward(const Tensor& z, Context& ctx) const {
+  [[nodiscard]] Tensor forward(const Tensor& z, const DecodeLimits& limits, Context& ctx) const {
     const Tensor latents = ops::nchw_to_nhwc(ctx.to_compute(z), ctx);
     Tensor x = tap(ctx, conv_in_.forward(latents, ctx), "conv_in");
     if (in_repeats_ > 0) x = ops::add(x, ops::repeat_channels(latents, in_repeats_, ctx), ctx);
-    for (auto stage = up_blocks_.rbegin(); stage != up_blocks_.rend(); ++stage) x = stage->forward(std::move(x), ctx);
-    const auto to_pixels = [&](const Tensor& rows) {
+    const size_t fine = stages_in_parts(x, limits.whole_bytes, ctx);
+    for (size_t i = up_blocks_.size(); i-- > fine;) x = up_blocks_[i].forward(std::move(x), ctx);
+    x = fine > 0 ? in_parts(x, fine, limits.part_bytes, ctx) : to_pixels(x, ctx);
+    return ops::nhwc_to_nchw(x, ctx);
+  }
+
+ private:
+  // How many of the finest resolutions are computed part by part: those from the coarsest one down whose activations
+  // exceed `whole_bytes` and below which no block looks at the whole. While taps are recorded, none.
+  // @param x  what the first resolution is given
+  [[nodiscard]] size_t stages_in_parts(const Tensor& x, int64_t whole_bytes, const Context& ctx) const {
+    if (ctx.recording()) return 0;
+    size_t local = 0;
+    const auto looks_around = [](const auto& block) { return block->reach().has_value(); };
+    while (local < up_blocks_.size() && std::ranges::all_of(up_blocks_[local].blocks(), looks_around)) ++local;
+    int64_t pixels = x.dim(0) * x.dim(1) * x.dim(2);
+    for (size_t i = up_blocks_.size(); i-- > 0;) {
+      for (const auto& block : up_blocks_[i].blocks())
+        if (const auto reach = block->reach()) pixels *= reach->scale * reach->scale;
+      const bool large =
+          !up_blocks_[i].blocks().empty() && pixels * channels_[i] * static_cast<int64_t>(sizeof(float)) > whole_bytes;
+      if (large && i < local) return i + 1;
+    }
+    return 0;
+  }
+
+  // The `fine` finest resolutions and what follows them, depth first: [B, h, w, C] to [B, H, W, in_channels].
+  [[nodiscard]] Tensor in_parts(const Tensor& x, size_t fine, int64_t part_bytes, Context& ctx) const {
+    std::vector<RowStep> steps;
+    for (size_t i = fine; i-- > 0;)
+      for (const auto& block : up_blocks_[i].blocks())
+        steps.push_back({.halo = block->reach()->halo,
+                         .scale = block->reach()->scale,
+                         .channels = channels_[i],
+                         .fn = [&block, &ctx](Tensor rows) { return block->forward(std::move(rows), ctx); }});
+    steps.push_back(
+        {.halo = 1, .scale = pixel_scale(), .channels = pixel_channels_, .fn = [this, &ctx](const Tensor& rows) {
+           return to_pixels(rows, ctx);
+         }});
+    return depth_first(x, steps, part_bytes, ctx);
+  }
+
+  [[nodiscard]] Tensor to_pixels(const Tensor& x, Context& ctx) const {
+    const auto last = [&](const Tensor& rows) {
       const Tensor normed = norm_out_.forward(rows, ctx, {}, conv_act_);
       return conv_out_ ? conv_out_->forward(normed, ctx) : up_out_->forward(normed, ctx);
     };
     const Band band = {
-        .halo = 1, .scale = conv_out_ ? 1 : 2, .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
-    return ops::nhwc_to_nchw(banded(x, band, to_pixels, ctx), ctx);
+        .halo = 1, .scale = pixel_scale(), .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
+    return banded(x, band, last, ctx);
   }
+  [[nodiscard]] int64_t pixel_scale() const { return conv_out_ ? 1 : 2; }
 
- private:
+  std::vector<int64_t> channels_;  // of each resolution
+  int64_t pixel_channels_;
   nn::Conv2d conv_in_;
   int64_t in_repeats_ = 0;  // 0: no shortcut
   std::vector<Stage> up_blocks_;
@@ -226,9 +274,9 @@ Tensor AutoencoderDC::decode(const Tensor& z, Context& ctx) const {
     const TileAxes axes = decoding_axes(*tiling_, config_.spatial_compression_ratio());
     if (axes.needed_for(z))
       return tiled(
-          z, axes, [&](const Tensor& tile) { return decoder_->forward(tile, ctx); }, ctx);
+          z, axes, [&](const Tensor& tile) { return decoder_->forward(tile, limits_, ctx); }, ctx);
   }
-  return decoder_->forward(z, ctx);
+  return decoder_->forward(z, limits_, ctx);
 }
 
 Tensor AutoencoderDC::encode(const Tensor& x, Context& ctx) const {
@@ -245,18 +293,6 @@ Tensor AutoencoderDC::encode(const Tensor& x, Context& ctx) const {
           x, axes, [&](const Tensor& tile) { return encoder_->forward(tile, ctx); }, ctx);
   }
   return encoder_->forward(x, ctx);
-}
-
-int64_t AutoencoderDC::decode_working_set(int64_t batch, int64_t height, int64_t width) const {
-  // The finest stage that has blocks is the largest; a block's input and output live there at once, the rest in bands.
-  const AutoencoderDCHalf& half = config_.decoder;
-  int64_t largest = 0;
-  for (size_t i = 0; i < half.block_out_channels.size(); ++i) {
-    if (half.layers_per_block[i] == 0) continue;
-    const int64_t scale = config_.spatial_compression_ratio() >> i;
-    largest = std::max(largest, height * scale * width * scale * half.block_out_channels[i]);
-  }
-  return batch * largest * 2 * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace swan::models

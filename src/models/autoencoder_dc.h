@@ -37,6 +37,15 @@ struct AutoencoderDCConfig {
   [[nodiscard]] static AutoencoderDCConfig parse(const io::Config& config);
 };
 
+/// What bounds a decoder's memory. Counted in f32 whatever it computes in, so that pictures follow from shapes alone.
+struct DecodeLimits {
+  /// A resolution whose activations are larger is computed in parts of rows, with all that are finer than it, where
+  /// none of them has attention. 2048 x 2048 pixels of DC-AE f32c32's finest resolution are within.
+  int64_t whole_bytes = int64_t{2} << 30;
+  /// Of a part's activations at each resolution.
+  int64_t part_bytes = int64_t{1} << 30;
+};
+
 class DCDecoder;
 class DCEncoder;
 
@@ -62,8 +71,8 @@ class AutoencoderDC {
   void enable_tiling(const Tiling& tiling) { tiling_ = tiling; }
   void disable_tiling() { tiling_.reset(); }
 
-  /// Bytes that decoding [B, C, height, width] latents at once needs besides the weights, about.
-  [[nodiscard]] int64_t decode_working_set(int64_t batch, int64_t height, int64_t width) const;
+  /// Decoding whole pictures, and tiles, keeps to these. The result is the same but for rounding.
+  void set_decode_limits(const DecodeLimits& limits) { limits_ = limits; }
   [[nodiscard]] const AutoencoderDCConfig& config() const noexcept { return config_; }
 
  private:
@@ -71,6 +80,7 @@ class AutoencoderDC {
   std::unique_ptr<DCEncoder> encoder_;
   std::unique_ptr<DCDecoder> decoder_;
   std::optional<Tiling> tiling_;
+  DecodeLimits limits_;
 };
 
 }  // namespace swan::models

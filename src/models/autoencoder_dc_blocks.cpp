@@ -56,15 +56,17 @@ class ResBlock : public DCBlock {
         norm_(make_norm(o.norm_type, s / "norm", o.channels, conv2_)) {}
 
   [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override {
-    const Band band = {.halo = 2, .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
+    const Band band = {.halo = kHalo, .row_bytes = x.dim(2) * x.dim(3) * static_cast<int64_t>(sizeof(float))};
     const auto block = [&](const Tensor& rows) {
       const Tensor hidden = conv2_.forward(conv1_.forward(rows, ctx, act_), ctx);
       return norm_and_add(norm_, hidden, rows, ctx);
     };
     return tap(ctx, banded(std::move(x), band, block, ctx));
   }
+  [[nodiscard]] std::optional<Reach> reach() const override { return Reach{.halo = kHalo}; }
 
  private:
+  static constexpr int64_t kHalo = 2;  // of two 3x3 convolutions
   ops::Activation act_;
   nn::Conv2d conv1_, conv2_;
   std::optional<nn::RmsNorm> norm_;
@@ -97,12 +99,13 @@ class SanaMultiscaleLinearAttention : public nn::Module {
   // The reference multiplies small grids (no more pixels than head_dim) in the other order; the product is the same.
   [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const {
     const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2);
-    const Tensor qkv = ops::concat_channels(ops::concat_channels(to_q_.forward(x, ctx), to_k_.forward(x, ctx), ctx),
-                                            to_v_.forward(x, ctx), ctx);  // [B, H, W, 3 inner]
+    Tensor qkv = project(x, ctx);
     Tensor attended = attend(qkv, ctx);
-    for (const Scale& scale : scales_)
-      attended = ops::concat_channels(attended,
-                                      attend(scale.proj_out.forward(scale.proj_in.forward(qkv, ctx), ctx), ctx), ctx);
+    for (size_t i = 0; i < scales_.size(); ++i) {
+      // The last scale may write over what no one asks for after it.
+      const Tensor scaled = gather_scale(scales_[i], i + 1 < scales_.size() ? Tensor(qkv) : std::move(qkv), ctx);
+      attended = ops::concat_channels(attended, attend(scaled, ctx), ctx);
+    }
     const Tensor y = to_out_.forward(attended, ctx).reshape({batch, height, width, x.dim(3)});
     return tap(ctx, norm_and_add(norm_out_, y, x, ctx));
   }
@@ -111,6 +114,25 @@ class SanaMultiscaleLinearAttention : public nn::Module {
   struct Scale {
     nn::Conv2d proj_in, proj_out;
   };
+
+  // [B, H, W, 3 inner]; of a large picture it is the largest tensor, so that what it is made from comes in bands.
+  [[nodiscard]] Tensor project(const Tensor& x, Context& ctx) const {
+    const Band band = {.halo = 0, .row_bytes = x.dim(2) * 3 * inner_ * static_cast<int64_t>(sizeof(float))};
+    const auto joined = [&](const Tensor& rows) {
+      const Tensor qk = ops::concat_channels(to_q_.forward(rows, ctx), to_k_.forward(rows, ctx), ctx);
+      return ops::concat_channels(qk, to_v_.forward(rows, ctx), ctx);
+    };
+    return banded(x, band, joined, ctx);
+  }
+
+  // q, k and v of each pixel's surroundings.
+  [[nodiscard]] Tensor gather_scale(const Scale& scale, Tensor qkv, Context& ctx) const {
+    const Band band = {.halo = scale.proj_in.weight().padding,
+                       .row_bytes = qkv.dim(2) * qkv.dim(3) * static_cast<int64_t>(sizeof(float))};
+    return banded(
+        std::move(qkv), band,
+        [&](const Tensor& rows) { return scale.proj_out.forward(scale.proj_in.forward(rows, ctx), ctx); }, ctx);
+  }
 
   // Channels come in groups of head_dim each of q, k and v, across the borders of to_q, to_k and to_v: that is how the
   // reference reshapes them.
@@ -133,7 +155,8 @@ class EfficientViTBlock : public DCBlock {
       : DCBlock(s), attn_(o, s / "attn"), conv_out_(s / "conv_out", o.channels, o.channels, {.rms_norm = true}) {}
 
   [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override {
-    return tap(ctx, conv_out_.forward(attn_.forward(x, ctx), ctx));
+    x = attn_.forward(x, ctx);
+    return tap(ctx, conv_out_.forward(x, ctx));
   }
 
  private:
@@ -178,8 +201,9 @@ DCUpBlock2d::DCUpBlock2d(const nn::Scope& s, int64_t in, int64_t out, const Opti
             {.padding = 1, .upsample = !options.pixel_shuffle}) {}
 
 Tensor DCUpBlock2d::forward(Tensor hidden, Context& ctx) const {
-  const Band band = {
-      .halo = 1, .scale = 2, .row_bytes = hidden.dim(2) * hidden.dim(3) * 4 * static_cast<int64_t>(sizeof(float))};
+  const int64_t made =
+      hidden.dim(2) * conv_.weight().out_channels() * (options_.pixel_shuffle ? 1 : 4);  // values a row
+  const Band band = {.halo = 1, .scale = 2, .row_bytes = made * static_cast<int64_t>(sizeof(float))};
   return tap(ctx, banded(
                       hidden, band, [&](const Tensor& rows) { return upsample(rows, ctx); }, ctx));
 }
@@ -187,8 +211,11 @@ Tensor DCUpBlock2d::forward(Tensor hidden, Context& ctx) const {
 Tensor DCUpBlock2d::upsample(const Tensor& hidden, Context& ctx) const {
   Tensor x = conv_.forward(hidden, ctx);
   if (options_.pixel_shuffle) x = ops::pixel_shuffle(x, 2, ctx);
-  if (options_.shortcut) x = ops::add(x, ops::pixel_shuffle(ops::repeat_channels(hidden, repeats_, ctx), 2, ctx), ctx);
-  return x;
+  if (!options_.shortcut) return x;
+  if (repeats_ == 1 || repeats_ == 2 || repeats_ == 4) return ops::add_upsampled(x, hidden, ctx);
+  Tensor shortcut = ops::repeat_channels(hidden, repeats_, ctx);
+  shortcut = ops::pixel_shuffle(shortcut, 2, ctx);
+  return ops::add(x, shortcut, ctx);
 }
 
 }  // namespace swan::models

@@ -16,6 +16,14 @@ class DCBlock : public nn::Module {
   using Module::Module;
   virtual ~DCBlock() = default;
   [[nodiscard]] virtual Tensor forward(Tensor x, Context& ctx) const = 0;
+
+  /// How far a row of the result looks, and how many there are for each row of x.
+  struct Reach {
+    int64_t halo;  ///< rows of x above and below
+    int64_t scale = 1;
+  };
+  /// Nothing: a row of the result depends on all rows of x, as with attention.
+  [[nodiscard]] virtual std::optional<Reach> reach() const { return std::nullopt; }
 };
 
 /// What a ResBlock or EfficientViTBlock is made from.
@@ -58,6 +66,7 @@ class DCUpBlock2d : public DCBlock {
   };
   DCUpBlock2d(const nn::Scope& scope, int64_t in, int64_t out, const Options& options);
   [[nodiscard]] Tensor forward(Tensor x, Context& ctx) const override;
+  [[nodiscard]] std::optional<Reach> reach() const override { return Reach{.halo = 1, .scale = 2}; }
 
  private:
   [[nodiscard]] Tensor upsample(const Tensor& hidden, Context& ctx) const;

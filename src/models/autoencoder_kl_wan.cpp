@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/parallel.h"
 #include "models/wan_vae_blocks.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
@@ -244,14 +243,6 @@ std::vector<WanFrame> frames_of(const Tensor& video, Context& ctx) {
   return frames;
 }
 
-void clamp_to_range(Tensor& x) {
-  auto* p = x.data_mut<float>();
-  parallel_ranges(x.numel(), int64_t{1} << 16, [&](int64_t begin, int64_t end) {
-    // NaN stays, so that it is noticed
-    for (int64_t i = begin; i < end; ++i) p[i] = p[i] < -1 ? -1.0F : (p[i] > 1 ? 1.0F : p[i]);
-  });
-}
-
 }  // namespace
 
 // Frames as the decoder gives them, unclamped, [1, 3, H, W].
@@ -273,11 +264,7 @@ void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Te
   if (z.dim(0) != 1 || z.dim(1) != config_.z_dim || z.dim(2) < 1)
     fail(ErrorCode::kShapeMismatch, "AutoencoderKLWan: latents {} are not one clip of {} channels.", z.shape(),
          config_.z_dim);
-  const auto clamped = [&](const Tensor& raw) {
-    Tensor made = raw.on(nullptr, DType::kF32);
-    clamp_to_range(made);
-    frame(made);
-  };
+  const auto clamped = [&](const Tensor& raw) { frame(ops::clamp(raw, -1, 1, ctx)); };
   const std::optional<TileAxes> axes =
       tiling_ ? std::optional(decoding_axes(*tiling_, config_.spatial_compression_ratio())) : std::nullopt;
   if (!axes || !axes->needed_for(z)) {
@@ -297,7 +284,7 @@ void AutoencoderKLWan::decode(const Tensor& z, const std::function<void(const Te
   const Tensor all = tiled(z.reshape({1, config_.z_dim * latent_frames, z.dim(3), z.dim(4)}), *axes, decode_tile,
                            ctx);  // [1, F 3, H, W]
   const Tensor frames = all.reshape({all.dim(1) / channels, channels, all.dim(2), all.dim(3)});
-  for (int64_t f = 0; f < frames.dim(0); ++f) clamped(frames.slice(f, f + 1).clone());
+  for (int64_t f = 0; f < frames.dim(0); ++f) clamped(frames.slice(f, f + 1));
 }
 
 Tensor AutoencoderKLWan::decode(const Tensor& z, Context& ctx) const {
@@ -309,7 +296,8 @@ Tensor AutoencoderKLWan::decode(const Tensor& z, Context& ctx) const {
     int64_t t = 0;
     decode(
         z.slice(b, b + 1),
-        [&](const Tensor& frame) {
+        [&](const Tensor& made) {
+          const Tensor frame = made.on(nullptr, DType::kF32);
           if (!clip.defined()) clip = Tensor::empty({1, frame.dim(1), frames, frame.dim(2), frame.dim(3)}, DType::kF32);
           put_frame(frame, clip, t++);
         },

@@ -46,10 +46,12 @@ class AutoencoderKLWan : public nn::Module {
 
   /// Decodes one clip and hands each frame over as it is done.
   /// @param z      [1, z_dim, T, h, w] f32, latents times latents_std plus latents_mean
-  /// @param frame  called 1 + 4 (T - 1) times with [1, 3, H, W] f32 in [-1, 1]
+  /// @param frame  called 1 + 4 (T - 1) times with [1, 3, H, W] in [-1, 1], on the context's device and in its dtype
+  /// (f32
+  ///               after tiling)
   /// @throws Error kShapeMismatch, kCancelled between blocks; what `frame` throws
   void decode(const Tensor& z, const std::function<void(const Tensor&)>& frame, Context& ctx) const;
-  /// The whole batch at once: [B, z_dim, T, h, w] to [B, 3, F, H, W].
+  /// The whole batch at once: [B, z_dim, T, h, w] to [B, 3, F, H, W] f32 on the host.
   [[nodiscard]] Tensor decode(const Tensor& z, Context& ctx) const;
   /// @param x  [B, 3, F, H, W] f32 in [-1, 1], F = 1 + 4n, H and W multiples of 8
   /// @return   [B, 2 z_dim, 1 + n, h, w] f32: mean and logarithm of the variance of the latents

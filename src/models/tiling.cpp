@@ -1,67 +1,35 @@
 #include "models/tiling.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "core/device.h"
 #include "core/error.h"
+#include "ops/picture.h"
 
 namespace swan::models {
 
 namespace {
 
-// Planes [B C] of rows and columns; a tile is cut out, or put in, by rows.
+// Where a rectangle of a plane begins among its rows.
+RowsAt at(const Tensor& x, int64_t plane, int64_t top, int64_t left) {
+  const auto size = static_cast<int64_t>(size_of(x.dtype()));
+  return {((plane * x.dim(2) + top) * x.dim(3) + left) * size, x.dim(3) * size};
+}
+
+// A rectangle of x's planes [B, C], where x is.
 Tensor crop(const Tensor& x, int64_t top, int64_t left, int64_t height, int64_t width) {
-  Tensor out = Tensor::empty({x.dim(0), x.dim(1), height, width}, DType::kF32);
-  const auto* px = x.data<float>();
-  auto* py = out.data_mut<float>();
+  Tensor out = Tensor::empty({x.dim(0), x.dim(1), height, width}, x.dtype(), x.device());
   for (int64_t plane = 0; plane < x.dim(0) * x.dim(1); ++plane)
-    for (int64_t row = 0; row < height; ++row, py += width)
-      std::memcpy(py, px + (plane * x.dim(2) + top + row) * x.dim(3) + left,
-                  static_cast<size_t>(width) * sizeof(float));
+    copy_rows(out, at(out, plane, 0, 0), x, at(x, plane, top, left), at(out, plane, 0, 0).pitch, height);
   return out;
 }
 
+// The tile's first rows and columns into `out`.
 void paste(const Tensor& tile, int64_t height, int64_t width, Tensor& out, int64_t top, int64_t left) {
-  const auto* px = tile.data<float>();
-  auto* py = out.data_mut<float>();
   for (int64_t plane = 0; plane < out.dim(0) * out.dim(1); ++plane)
-    for (int64_t row = 0; row < height; ++row)
-      std::memcpy(py + (plane * out.dim(2) + top + row) * out.dim(3) + left,
-                  px + (plane * tile.dim(2) + row) * tile.dim(3), static_cast<size_t>(width) * sizeof(float));
-}
-
-// b's first `extent` rows fade from the last rows of a, the tile above.
-void blend_v(const Tensor& a, Tensor& b, int64_t extent) {
-  extent = std::min({a.dim(2), b.dim(2), extent});
-  const int64_t width = std::min(a.dim(3), b.dim(3));
-  const auto* pa = a.data<float>();
-  auto* pb = b.data_mut<float>();
-  for (int64_t plane = 0; plane < b.dim(0) * b.dim(1); ++plane)
-    for (int64_t y = 0; y < extent; ++y) {
-      const float share = static_cast<float>(static_cast<double>(y) / static_cast<double>(extent));
-      const float rest = static_cast<float>(1.0 - static_cast<double>(y) / static_cast<double>(extent));
-      const float* from = pa + (plane * a.dim(2) + a.dim(2) - extent + y) * a.dim(3);
-      float* to = pb + (plane * b.dim(2) + y) * b.dim(3);
-      for (int64_t x = 0; x < width; ++x) to[x] = from[x] * rest + to[x] * share;
-    }
-}
-
-// b's first `extent` columns fade from the last columns of a, the tile to the left.
-void blend_h(const Tensor& a, Tensor& b, int64_t extent) {
-  extent = std::min({a.dim(3), b.dim(3), extent});
-  const int64_t height = std::min(a.dim(2), b.dim(2));
-  const auto* pa = a.data<float>();
-  auto* pb = b.data_mut<float>();
-  for (int64_t plane = 0; plane < b.dim(0) * b.dim(1); ++plane)
-    for (int64_t y = 0; y < height; ++y) {
-      const float* from = pa + (plane * a.dim(2) + y) * a.dim(3) + a.dim(3) - extent;
-      float* to = pb + (plane * b.dim(2) + y) * b.dim(3);
-      for (int64_t x = 0; x < extent; ++x) {
-        const double share = static_cast<double>(x) / static_cast<double>(extent);
-        to[x] = from[x] * static_cast<float>(1.0 - share) + to[x] * static_cast<float>(share);
-      }
-    }
+    copy_rows(out, at(out, plane, top, left), tile, at(tile, plane, 0, 0),
+              width * static_cast<int64_t>(size_of(tile.dtype())), height);
 }
 
 }  // namespace
@@ -89,23 +57,26 @@ Tensor tiled(const Tensor& x, const TileAxes& axes, const std::function<Tensor(c
   const auto out_extent = [](const TileAxis& axis, int64_t in) {
     return in * axis.out_min / axis.in_min;  // tiles keep the picture's proportions
   };
-  const Tensor host = x.on(nullptr, DType::kF32);
+  const Tensor source = x.to(DType::kF32);
   Tensor out;
   std::vector<Tensor> above;
   for (int64_t i = 0; i < height; i += rows.in_stride) {
     std::vector<Tensor> row;
     for (int64_t j = 0; j < width; j += columns.in_stride) {
       ctx.check_cancelled();
-      const Tensor part = crop(host, i, j, std::min(rows.in_min, height - i), std::min(columns.in_min, width - j));
-      row.push_back(fn(part).on(nullptr, DType::kF32));
-      Tensor& tile = row.back();
+      const Tensor part = crop(source, i, j, std::min(rows.in_min, height - i), std::min(columns.in_min, width - j));
+      Tensor tile = fn(part).on(ctx.device(), DType::kF32);  // stays there, and is blended there
+      if (i > 0)
+        tile = ops::fade_in(above[row.size()], tile, ops::Neighbour::kAbove, rows.out_min - rows.out_stride, ctx);
+      if (j > 0)
+        tile = ops::fade_in(row.back(), tile, ops::Neighbour::kLeft, columns.out_min - columns.out_stride, ctx);
       if (!out.defined())
-        out = Tensor::empty({x.dim(0), tile.dim(1), out_extent(rows, height), out_extent(columns, width)}, DType::kF32);
-      if (i > 0) blend_v(above[row.size() - 1], tile, rows.out_min - rows.out_stride);
-      if (j > 0) blend_h(row[row.size() - 2], tile, columns.out_min - columns.out_stride);
+        out = Tensor::empty({x.dim(0), tile.dim(1), out_extent(rows, height), out_extent(columns, width)}, DType::kF32,
+                            tile.device());
       const int64_t top = i / rows.in_stride * rows.out_stride, left = j / columns.in_stride * columns.out_stride;
       paste(tile, std::min({rows.out_stride, tile.dim(2), out.dim(2) - top}),
             std::min({columns.out_stride, tile.dim(3), out.dim(3) - left}), out, top, left);
+      row.push_back(std::move(tile));
     }
     above = std::move(row);
   }

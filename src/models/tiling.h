@@ -31,9 +31,9 @@ struct TileAxes {
 [[nodiscard]] TileAxes encoding_axes(const Tiling& tiling, int64_t ratio);
 
 /// Computes fn on overlapping tiles of x and blends the results linearly, first with the tile above, then with the one
-/// to the left, both already blended; keeps two rows of tiles at a time.
-/// @param x   [B, C, H, W] f32;  @param fn  a tile [B, C, h, w] to [B, C', h', w']
-/// @return    [B, C', H', W'] f32
+/// to the left, both already blended, where fn made them; keeps two rows of tiles at a time.
+/// @param x   [B, C, H, W];  @param fn  a tile [B, C, h, w] f32 to [B, C', h', w'], on the context's device
+/// @return    [B, C', H', W'] f32, on the context's device
 /// Ref: diffusers autoencoder_dc.py, tiled_decode and tiled_encode
 [[nodiscard]] Tensor tiled(const Tensor& x, const TileAxes& axes, const std::function<Tensor(const Tensor&)>& fn,
                            Context& ctx);

@@ -36,6 +36,12 @@ Tensor gated_activation(const Tensor& gate, const Tensor& up, Activation activat
   return entry(&KernelTable::gated_activation, "gated_activation", ctx)(gate, up, activation);
 }
 
+Tensor clamp(const Tensor& x, float least, float most, Context& ctx) {
+  check_floating("clamp", "x", x, ctx);
+  if (!(least <= most)) fail(ErrorCode::kInvalidArgument, "clamp: nothing lies between {} and {}.", least, most);
+  return entry(&KernelTable::clamp, "clamp", ctx)(x, least, most);
+}
+
 Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors, Context& ctx) {
   if (tensors.empty() || coefficients.size() != tensors.size())
     fail(ErrorCode::kInvalidArgument, "linear_combination: {} coefficients for {} tensors.", coefficients.size(),

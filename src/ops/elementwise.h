@@ -20,6 +20,9 @@ namespace swan::ops {
 /// activation(gate) * up, two tensors of one shape, f32.
 [[nodiscard]] Tensor gated_activation(const Tensor& gate, const Tensor& up, Activation activation, Context& ctx);
 
+/// Values below `least` become that, values above `most` that; NaN stays. Any shape, f32.
+[[nodiscard]] Tensor clamp(const Tensor& x, float least, float most, Context& ctx);
+
 /// The sum of coefficients[i] * tensors[i], added in that order in f32: what a solver's step is made of.
 /// @param tensors  at least one, all of one shape, f32
 [[nodiscard]] Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors,

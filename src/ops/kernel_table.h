@@ -14,6 +14,7 @@ struct ConvWeight;
 struct LinearWeight;
 struct Patch;
 struct RmsNormOptions;
+enum class Neighbour;
 
 /// What a backend implements, one entry an op; the functions of ops/*.h check shapes and dtypes, then call these. An
 /// empty entry makes its op fail with kUnsupported. Semantics stand at the ops' declarations.
@@ -42,6 +43,7 @@ struct KernelTable {
   Tensor (*add_gated)(const Tensor& x, const Tensor& gate, const Tensor& y);
   Tensor (*activate)(const Tensor& x, Activation activation);
   Tensor (*gated_activation)(const Tensor& gate, const Tensor& up, Activation activation);
+  Tensor (*clamp)(const Tensor& x, float least, float most);
   Tensor (*linear_combination)(std::span<const float> coefficients, std::span<const Tensor> tensors);
   Tensor (*count_nonfinite)(const Tensor& x);  // i32 [1]
   // embedding.h
@@ -54,6 +56,7 @@ struct KernelTable {
   Tensor (*pixel_unshuffle)(const Tensor& x, int64_t factor);
   Tensor (*upsample_nearest)(const Tensor& x, int64_t factor);
   Tensor (*repeat_channels)(const Tensor& x, int64_t repeats);
+  Tensor (*add_upsampled)(const Tensor& x, const Tensor& shortcut);
   Tensor (*mean_channel_groups)(const Tensor& x, int64_t group);
   Tensor (*concat_channels)(const Tensor& a, const Tensor& b);
   Tensor (*concat_rows)(std::span<const Tensor> parts);
@@ -61,6 +64,9 @@ struct KernelTable {
   Tensor (*unpatchify)(const Tensor& x, int64_t height, int64_t width, int64_t patch);
   Tensor (*patchify_video)(const Tensor& x, Patch patch);
   Tensor (*unpatchify_video)(const Tensor& x, Patch grid, Patch patch);
+  // picture.h
+  Tensor (*pack_rgb)(const Tensor& x);
+  Tensor (*fade_in)(const Tensor& neighbour, const Tensor& tile, Neighbour where, int64_t extent);
 };
 
 }  // namespace swan::ops

@@ -53,6 +53,18 @@ Tensor repeat_channels(const Tensor& x, int64_t repeats, Context& ctx) {
   return entry(&KernelTable::repeat_channels, "repeat_channels", ctx)(x, repeats);
 }
 
+Tensor add_upsampled(const Tensor& x, const Tensor& shortcut, Context& ctx) {
+  check_picture("add_upsampled", x, ctx);
+  check_picture("add_upsampled", shortcut, ctx);
+  const int64_t share = x.dim(3) > 0 ? shortcut.dim(3) / x.dim(3) : 0;
+  if (share != 1 && share != 2 && share != 4)
+    fail(ErrorCode::kShapeMismatch, "add_upsampled: shortcut {} has neither 1, 2 nor 4 times the channels of x {}.",
+         shortcut.shape(), x.shape());
+  check_same_shape("add_upsampled", "x", x.shape(),
+                   {shortcut.dim(0), 2 * shortcut.dim(1), 2 * shortcut.dim(2), shortcut.dim(3) / share});
+  return entry(&KernelTable::add_upsampled, "add_upsampled", ctx)(x, shortcut);
+}
+
 Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx) {
   check_floating("mean_channel_groups", "x", x, ctx);
   check_divides("mean_channel_groups", x, x.dim(-1), group);

@@ -24,6 +24,9 @@ namespace swan::ops {
 [[nodiscard]] Tensor upsample_nearest(const Tensor& x, int64_t factor, Context& ctx);
 /// [..., C] to [..., C r]; each channel is repeated r times in place (torch.repeat_interleave).
 [[nodiscard]] Tensor repeat_channels(const Tensor& x, int64_t repeats, Context& ctx);
+/// x + pixel_shuffle(repeat_channels(shortcut, 4 C / C'), 2) in one pass: what a block that doubles pictures adds to
+/// what it made. @param x  [B, 2 H, 2 W, C];  @param shortcut  [B, H, W, C'], C' one of C, 2 C and 4 C
+[[nodiscard]] Tensor add_upsampled(const Tensor& x, const Tensor& shortcut, Context& ctx);
 /// [..., C g] to [..., C]; the mean of g consecutive channels.
 [[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group, Context& ctx);
 /// [..., C1] and [..., C2] to [..., C1 + C2].

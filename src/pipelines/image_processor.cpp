@@ -4,8 +4,11 @@
 #include <cmath>
 #include <vector>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "cpu/kernels.h"
+#include "ops/picture.h"
 #include "pipelines/resample.h"
 
 namespace swan::pipelines {
@@ -73,18 +76,19 @@ Tensor to_tensor(const Image& image, Size size) {
   return out;
 }
 
-Image to_image(const Tensor& x, int64_t index) {
+Image to_image(const Tensor& x, Context& ctx) {
   check_rank("to_image", "picture", x, 4);
   if (x.dim(1) != 3) fail(ErrorCode::kUnsupported, "the decoder made {} channels; a picture has 3.", x.dim(1));
+  check_same_shape("to_image", "picture", x.shape(), {1, 3, x.dim(2), x.dim(3)});
+  Context host(backends::cpu_kernels());  // what has come back already is not sent again to be packed
+  const Tensor packed = ops::pack_rgb(x, x.device() == nullptr ? host : ctx);  // [1, H, W, 3]
   Image image{.width = x.dim(3), .height = x.dim(2), .rgb = {}};
-  const int64_t pixels = image.width * image.height;
-  image.rgb.resize(static_cast<size_t>(3 * pixels));
-  const float* planes = x.data<float>() + index * 3 * pixels;
-  for (int64_t i = 0; i < pixels; ++i)
-    for (int64_t c = 0; c < 3; ++c) {
-      const float value = std::clamp(planes[c * pixels + i] / 2 + 0.5F, 0.0F, 1.0F);
-      image.rgb[static_cast<size_t>(3 * i + c)] = static_cast<uint8_t>(std::nearbyint(value * 255.0F));
-    }
+  image.rgb.resize(packed.nbytes());
+  if (packed.device() != nullptr) {
+    packed.device()->download(image.rgb.data(), packed.raw(), packed.nbytes());
+  } else {
+    std::copy_n(packed.data<uint8_t>(), packed.nbytes(), image.rgb.data());
+  }
   return image;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/context.h"
 #include "pipelines/aspect_ratio.h"
 #include "swan/image.h"
 #include "swan/tensor.h"
@@ -19,8 +20,11 @@ namespace swan::pipelines {
 /// Ref: diffusers VaeImageProcessor.preprocess, of a PIL picture
 [[nodiscard]] Tensor to_tensor(const Image& image, Size size);
 
-/// Picture `index` of [B, 3, H, W] f32 in [-1, 1] as 8-bit RGB: clamp(x / 2 + 0.5) * 255, rounded half to even.
+/// A decoded picture as 8-bit RGB (ops::pack_rgb), packed where it is: of one on a device three bytes a pixel are
+/// downloaded.
+/// @param x    [1, 3, H, W] about [-1, 1]: f32 on the host, or any floating dtype on the context's device
+/// @throws Error kUnsupported when it has not 3 channels
 /// Ref: diffusers VaeImageProcessor.postprocess
-[[nodiscard]] Image to_image(const Tensor& x, int64_t index);
+[[nodiscard]] Image to_image(const Tensor& x, Context& ctx);
 
 }  // namespace swan::pipelines

@@ -264,21 +264,20 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
 }
 
 namespace {
-// Decoding a picture whole is what the reference does; above this many bytes of activations it is done in tiles
-// instead, on every machine alike, so that a picture does not depend on how much memory there is. 1024 x 2048 is
-// within.
-constexpr int64_t kDecodeWorkingSet = int64_t{5} << 29;
+// What the reference does is a picture at once; with more pixels than these it is done in tiles instead, on every
+// machine alike, so that a picture does not depend on how much memory there is. The decoder computes its finest
+// resolutions in parts of rows (models::DecodeLimits), the encoder has all of them whole.
+constexpr int64_t kDecodedAtOnce = int64_t{4096} * 4096, kEncodedAtOnce = int64_t{1024} * 2560;
 // A quarter of each tile is blended into its neighbour.
 constexpr models::Tiling kTiles = {.tile_sample_min_height = 1024,
                                    .tile_sample_min_width = 1024,
                                    .tile_sample_stride_height = 768,
                                    .tile_sample_stride_width = 768};
-// @param height, width  of the latents
-void choose_tiling(models::AutoencoderDC& vae, const std::optional<VaeTiling>& asked, int64_t height, int64_t width) {
+void choose_tiling(models::AutoencoderDC& vae, const std::optional<VaeTiling>& asked, Size size, int64_t at_once) {
   if (asked) {
     vae.enable_tiling({asked->tile_sample_min_height, asked->tile_sample_min_width, asked->tile_sample_stride_height,
                        asked->tile_sample_stride_width});
-  } else if (vae.decode_working_set(1, height, width) > kDecodeWorkingSet) {
+  } else if (size.height * size.width > at_once) {
     vae.enable_tiling(kTiles);
   } else {
     vae.disable_tiling();
@@ -290,7 +289,7 @@ void choose_tiling(models::AutoencoderDC& vae, const std::optional<VaeTiling>& a
 Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
   const Tensor pixels = to_tensor(*plan.request.image, plan.render);
   load_vae(vae_encoder_, models::AutoencoderDC::Halves::kEncoder);
-  choose_tiling(*vae_encoder_, plan.request.vae_tiling, plan.latents[2], plan.latents[3]);
+  choose_tiling(*vae_encoder_, plan.request.vae_tiling, plan.render, kEncodedAtOnce);
   Context network = ctx.with_dtype(compute_.activations(vae_encoder_.dtype(), Compute::Part::kVae));
   const Tensor latents = vae_encoder_->encode(pixels, network).to(DType::kF32);
   check_finite(latents, "encoding the picture to start from (vae)", ctx);
@@ -300,7 +299,7 @@ Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
 
 // 6. and 7. Decode, one picture after the other, and post-process
 std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx) {
-  choose_tiling(*vae_, plan.request.vae_tiling, latents.dim(2), latents.dim(3));
+  choose_tiling(*vae_, plan.request.vae_tiling, plan.render, kDecodedAtOnce);
   Context network = ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
   const auto scale = static_cast<float>(vae_config_.scaling_factor);
   std::vector<Image> images;
@@ -308,9 +307,10 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
     ctx.check_cancelled();
     Tensor z = latents.slice(b, b + 1).clone();
     for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
-    const Tensor decoded = vae_->decode(z, network).on(nullptr, DType::kF32);
+    Tensor decoded = vae_->decode(z, network);  // stays on the device, but to be scaled
     check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
-    images.push_back(to_image(resize_and_crop(decoded, plan.size), 0));
+    if (plan.render != plan.size) decoded = resize_and_crop(decoded.on(nullptr, DType::kF32), plan.size);
+    images.push_back(to_image(decoded, ctx));
     stages.inspect(images.back(), prompt_of(plan.request.prompt, b / plan.request.num_images_per_prompt), b);
     stages.step();
   }

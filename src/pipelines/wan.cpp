@@ -283,7 +283,7 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
           [&](const Tensor& decoded) {
             ctx.check_cancelled();
             check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
-            Image image = to_image(decoded, 0);
+            Image image = to_image(decoded, ctx);
             if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
             if (callbacks.frame) {
               callbacks.frame({.video = b, .frame = frame, .image = std::move(image)});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/close.h"
+#include "support/device.h"
 #include "swan/error.h"
 
 namespace swan::pipelines {
@@ -56,7 +57,8 @@ TEST(ToTensor, ScalesAndNormalises) {
 TEST(ToImage, RoundsHalfToEvenAndClamps) {
   // (x / 2 + 0.5) * 255 = 0.5, 1.5, 127.5 exactly, then beyond both ends.
   const std::vector<float> x = {1.0F / 255 - 1, 3.0F / 255 - 1, 0.0F, -7.0F, 7.0F, 1.0F};
-  const Image image = to_image(Tensor::from(std::span<const float>(x), {1, 3, 1, 2}), 0);
+  Context ctx = support::test_context();
+  const Image image = to_image(Tensor::from(std::span<const float>(x), {1, 3, 1, 2}).on(ctx.device()), ctx);
   // Planes to pixels: red holds x[0], x[1]; green x[2], x[3]; blue x[4], x[5].
   EXPECT_EQ(image.rgb[1], 128);  // 127.5 to even
   EXPECT_EQ(image.rgb[4], 0);
@@ -66,12 +68,32 @@ TEST(ToImage, RoundsHalfToEvenAndClamps) {
   EXPECT_GE(image.rgb[3], 1);
 }
 
-TEST(ToImage, TakesOnePictureOfABatch) {
+TEST(ToImage, TakesOnePictureWhereverItIs) {
+  Context ctx = support::test_context();
   Tensor x = Tensor::full({2, 3, 2, 2}, -1.0F);
   for (int64_t i = 12; i < 24; ++i) x.data_mut<float>()[i] = 1.0F;
-  EXPECT_EQ(to_image(x, 0).rgb, std::vector<uint8_t>(12, 0));
-  EXPECT_EQ(to_image(x, 1).rgb, std::vector<uint8_t>(12, 255));
-  EXPECT_THROW((void)to_image(Tensor::full({1, 4, 2, 2}, 0.0F), 0), Error);
+  EXPECT_EQ(to_image(x.slice(0, 1), ctx).rgb, std::vector<uint8_t>(12, 0));
+  const Image image = to_image(x.slice(1, 2).on(ctx.device()), ctx);
+  EXPECT_EQ(image.rgb, std::vector<uint8_t>(12, 255));
+  EXPECT_EQ(image.width, 2);
+  EXPECT_EQ(image.height, 2);
+  EXPECT_THROW((void)to_image(Tensor::full({1, 4, 2, 2}, 0.0F), ctx), Error);
+  EXPECT_THROW((void)to_image(x, ctx), Error) << "two pictures";
+}
+
+// Larger than a staging buffer's part, and no multiple of it.
+TEST(ToImage, BringsEveryPixelOfALargePicture) {
+  Context ctx = support::test_context();
+  const int64_t height = 1501, width = 1903;
+  Tensor x = Tensor::empty({1, 3, height, width}, DType::kF32);
+  const auto level = [](int64_t i) { return static_cast<int>((i * 7919 + i / 1009) % 256); };
+  for (int64_t i = 0; i < x.numel(); ++i) x.data_mut<float>()[i] = static_cast<float>(level(i)) / 127.5F - 1.0F;
+  const Image image = to_image(x.on(ctx.device()), ctx);
+  int64_t wrong = 0;
+  for (int64_t pixel = 0; pixel < height * width; ++pixel)
+    for (int64_t c = 0; c < 3; ++c)
+      wrong += image.rgb[static_cast<size_t>(3 * pixel + c)] == level(c * height * width + pixel) ? 0 : 1;
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace

@@ -60,6 +60,12 @@ class FakeDevice final : public Device {
   }
   void download(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_rows(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t row_bytes,
+                 size_t rows) override {
+    for (size_t row = 0; row < rows; ++row)
+      std::memcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch,
+                  row_bytes);
+  }
   void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) override {
     swan::convert(from, from_dtype, to, to_dtype, count);
   }

@@ -70,6 +70,16 @@ Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation ac
   return out;
 }
 
+Tensor clamp(const Tensor& x, float least, float most) {
+  Tensor out = Tensor::empty(x.shape(), DType::kF32);
+  const auto* px = x.data<float>();
+  auto* py = out.data_mut<float>();
+  parallel_ranges(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) py[i] = px[i] < least ? least : (px[i] > most ? most : px[i]);
+  });
+  return out;
+}
+
 Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors) {
   Tensor out = Tensor::empty(tensors[0].shape(), DType::kF32);
   auto* py = out.data_mut<float>();

@@ -25,6 +25,7 @@ const ops::KernelTable& cpu_kernels() {
       .add_gated = add_gated,
       .activate = activate,
       .gated_activation = gated_activation,
+      .clamp = clamp,
       .linear_combination = linear_combination,
       .count_nonfinite = count_nonfinite,
       .embedding = embedding,
@@ -35,6 +36,7 @@ const ops::KernelTable& cpu_kernels() {
       .pixel_unshuffle = pixel_unshuffle,
       .upsample_nearest = upsample_nearest,
       .repeat_channels = repeat_channels,
+      .add_upsampled = add_upsampled,
       .mean_channel_groups = mean_channel_groups,
       .concat_channels = concat_channels,
       .concat_rows = concat_rows,
@@ -42,6 +44,8 @@ const ops::KernelTable& cpu_kernels() {
       .unpatchify = unpatchify,
       .patchify_video = patchify_video,
       .unpatchify_video = unpatchify_video,
+      .pack_rgb = pack_rgb,
+      .fade_in = fade_in,
   };
   return table;
 }

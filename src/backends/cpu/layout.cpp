@@ -106,6 +106,24 @@ Tensor repeat_channels(const Tensor& x, int64_t repeats) {
   return out;
 }
 
+Tensor add_upsampled(const Tensor& x, const Tensor& shortcut) {
+  const int64_t height = shortcut.dim(1), width = shortcut.dim(2), channels = x.dim(3), from_channels = shortcut.dim(3);
+  const int64_t share = from_channels / channels;  // of the four pixels that one pixel's channels become: 4 take turns
+  Tensor out = Tensor::empty(x.shape(), DType::kF32);
+  const auto* px = x.data<float>();
+  const auto* ps = shortcut.data<float>();
+  auto* py = out.data_mut<float>();
+  parallel_for(x.dim(0) * height * 2, [&](int64_t row) {
+    for (int64_t w = 0; w < 2 * width; ++w) {
+      const float* a = px + (row * 2 * width + w) * channels;
+      const float* b = ps + (row / 2 * width + w / 2) * from_channels + (row % 2 * 2 + w % 2) * share / 4;
+      float* y = py + (row * 2 * width + w) * channels;
+      for (int64_t c = 0; c < channels; ++c) y[c] = a[c] + b[c * share];
+    }
+  });
+  return out;
+}
+
 Tensor mean_channel_groups(const Tensor& x, int64_t group) {
   Tensor out = Tensor::empty(with_last(x, x.dim(-1) / group), DType::kF32);
   const auto* px = x.data<float>();

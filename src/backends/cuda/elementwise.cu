@@ -70,6 +70,18 @@ struct GatedActivation {
   }
 };
 
+template <typename T, int N>
+struct Clamp {
+  const T* x;
+  float least, most;
+
+  __device__ __forceinline__ void operator()(int64_t i, float (&y)[N]) const {
+    load<N>(x + i * N, y);
+#pragma unroll
+    for (int k = 0; k < N; ++k) y[k] = y[k] < least ? least : (y[k] > most ? most : y[k]);  // NaN stays
+  }
+};
+
 constexpr int kMostTerms = 8;
 
 template <int N>
@@ -168,6 +180,17 @@ Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation ac
   dispatch_floating(y.dtype(), [&]<typename T>() {
     dispatch_width<T>(y.numel() % kWidth<T> == 0 && aligned(factor.raw(), other.raw()), [&]<int N>() {
       map<T, N>("gated_activation", y, GatedActivation<T, N>{values<T>(factor), values<T>(other), activation});
+    });
+  });
+  return y;
+}
+
+Tensor clamp(const Tensor& x, float least, float most) {
+  const Tensor source = on_device(x);
+  Tensor y = empty(source.shape(), source.dtype());
+  dispatch_floating(y.dtype(), [&]<typename T>() {
+    dispatch_width<T>(y.numel() % kWidth<T> == 0 && aligned(source.raw()), [&]<int N>() {
+      map<T, N>("clamp", y, Clamp<T, N>{values<T>(source), least, most});
     });
   });
   return y;

@@ -8,6 +8,7 @@
 #include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/picture.h"
 
 namespace swan::backends::cuda {
 
@@ -31,6 +32,7 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
 Tensor activate(const Tensor& x, ops::Activation activation);
 Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation activation);
+Tensor clamp(const Tensor& x, float least, float most);
 Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors);
 Tensor count_nonfinite(const Tensor& x);
 Tensor embedding(const Tensor& ids, const Tensor& table, float scale, DType dtype);
@@ -41,6 +43,7 @@ Tensor pixel_shuffle(const Tensor& x, int64_t factor);
 Tensor pixel_unshuffle(const Tensor& x, int64_t factor);
 Tensor upsample_nearest(const Tensor& x, int64_t factor);
 Tensor repeat_channels(const Tensor& x, int64_t repeats);
+Tensor add_upsampled(const Tensor& x, const Tensor& shortcut);
 Tensor mean_channel_groups(const Tensor& x, int64_t group);
 Tensor concat_channels(const Tensor& a, const Tensor& b);
 Tensor concat_rows(std::span<const Tensor> parts);
@@ -48,5 +51,7 @@ Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end);
 Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
 Tensor patchify_video(const Tensor& x, ops::Patch patch);
 Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
+Tensor pack_rgb(const Tensor& x);
+Tensor fade_in(const Tensor& neighbour, const Tensor& tile, ops::Neighbour where, int64_t extent);
 
 }  // namespace swan::backends::cuda

@@ -23,6 +23,7 @@ const ops::KernelTable& cuda_kernels() {
       .add_gated = cuda::add_gated,
       .activate = cuda::activate,
       .gated_activation = cuda::gated_activation,
+      .clamp = cuda::clamp,
       .linear_combination = cuda::linear_combination,
       .count_nonfinite = cuda::count_nonfinite,
       .embedding = cuda::embedding,
@@ -33,6 +34,7 @@ const ops::KernelTable& cuda_kernels() {
       .pixel_unshuffle = cuda::pixel_unshuffle,
       .upsample_nearest = cuda::upsample_nearest,
       .repeat_channels = cuda::repeat_channels,
+      .add_upsampled = cuda::add_upsampled,
       .mean_channel_groups = cuda::mean_channel_groups,
       .concat_channels = cuda::concat_channels,
       .concat_rows = cuda::concat_rows,
@@ -40,6 +42,8 @@ const ops::KernelTable& cuda_kernels() {
       .unpatchify = cuda::unpatchify,
       .patchify_video = cuda::patchify_video,
       .unpatchify_video = cuda::unpatchify_video,
+      .pack_rgb = cuda::pack_rgb,
+      .fade_in = cuda::fade_in,
   };
   return kTable;
 }

@@ -18,6 +18,8 @@ class Divisor {
                                    1);
   }
 
+  [[nodiscard]] __host__ __device__ __forceinline__ int64_t divisor() const { return divisor_; }
+
   struct Result {
     int64_t quotient, remainder;
   };

@@ -100,6 +100,39 @@ struct RepeatChannels {
   }
 };
 
+// N channels of one pixel; the shortcut's are kShare times as many, and each pixel of four takes every kShare-th.
+template <typename T, int N, int kShare>
+struct AddUpsampled {
+  const T* x;
+  const T* shortcut;
+  Divisor vectors, width, height;  // vectors of a pixel, and x's columns and rows
+  int64_t channels;
+
+  __device__ __forceinline__ void operator()(int64_t i, float (&y)[N]) const {
+    const auto [pixel, vector] = vectors.divide(i);
+    const auto [line, column] = width.divide(pixel);
+    const auto [batch, row] = height.divide(line);
+    const int64_t from = (batch * (height.divisor() / 2) + row / 2) * (width.divisor() / 2) + column / 2;
+    const T* others = shortcut + (from * channels + vector * N) * kShare;
+    const int first = static_cast<int>(row % 2 * 2 + column % 2) * kShare / 4;
+    load<N>(x + i * N, y);
+    if constexpr (N == 1) {  // of channels that lie anywhere
+      y[0] += to_float(others[first]);
+    } else {
+      float other[N * kShare];
+      load<N * kShare>(others, other);
+#pragma unroll
+      for (int k = 0; k < N; ++k) {
+        float value = other[k * kShare];
+#pragma unroll
+        for (int s = 1; s < kShare; ++s)  // no index that is not known when compiling: the values stay in registers
+          if (s == first) value = other[k * kShare + s];
+        y[k] += value;
+      }
+    }
+  }
+};
+
 template <typename T>
 struct MeanChannelGroups {
   const T* x;
@@ -156,6 +189,30 @@ Tensor repeat_channels(const Tensor& x, int64_t repeats) {
     dispatch_width<Unit>(y.numel() % kWidth<Unit> == 0, [&]<int N>() {
       gather<Pack<Unit, N>>("repeat_channels", y,
                             RepeatChannels<Unit, N>{values<Unit>(source), Divisor(repeats), static_cast<int>(repeats)});
+    });
+  });
+  return y;
+}
+
+Tensor add_upsampled(const Tensor& x, const Tensor& shortcut) {
+  const Tensor source = on_device(x), other = on_device(shortcut, x.dtype());
+  Tensor y = empty(source.shape(), source.dtype());
+  if (y.numel() == 0) return y;
+  const int64_t channels = x.dim(3), share = other.dim(3) / channels;
+  dispatch_floating(y.dtype(), [&]<typename T>() {
+    dispatch_width<T>(channels % kWidth<T> == 0 && aligned(source.raw(), other.raw()), [&]<int N>() {
+      const auto add = [&]<int kShare>() {
+        map<T, N>("add_upsampled", y,
+                  AddUpsampled<T, N, kShare>{values<T>(source), values<T>(other), Divisor(channels / N),
+                                             Divisor(x.dim(2)), Divisor(x.dim(1)), channels});
+      };
+      if (share == 4) {
+        add.template operator()<4>();
+      } else if (share == 2) {
+        add.template operator()<2>();
+      } else {
+        add.template operator()<1>();
+      }
     });
   });
   return y;

@@ -41,12 +41,16 @@ void check_launch(const char* kernel, std::source_location where) { check(cudaGe
 
 void fail_dtype(DType dtype) { fail(ErrorCode::kInvalidArgument, "CUDA: an operation was given {} values.", dtype); }
 
-// Uploads go through two pinned buffers in turn: the host fills one while the other is on its way.
+// Uploads and downloads go through two pinned buffers in turn: the host fills or empties one while the other is on its
+// way.
 struct CudaDevice::Staging {
   static constexpr size_t kBytes = size_t{32} << 20;
+  // Pictures are a few of these, so that they come and are taken out at the same time.
+  static constexpr size_t kDownloadBytes = size_t{4} << 20;
+  static constexpr size_t kDirectBytes = size_t{64} << 10;  // the driver's own staging does for less
   struct Buffer {
     char* bytes = nullptr;
-    cudaEvent_t sent = nullptr;
+    cudaEvent_t sent = nullptr;  // the latest copy from or into it is done
   };
   std::mutex mutex;
   std::array<Buffer, 2> buffers;
@@ -204,12 +208,44 @@ void CudaDevice::upload(void* to, const void* from, size_t bytes) {
 
 void CudaDevice::download(void* to, const void* from, size_t bytes) {
   if (recording_) throw NotRecordable{};
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
-  synchronize();
+  if (bytes <= Staging::kDirectBytes) {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    return synchronize();
+  }
+  if (!staging_) staging_ = std::make_unique<Staging>();
+  const std::scoped_lock lock(staging_->mutex);
+  // While one part is on its way into a buffer, the host takes the part before out of the other.
+  const Staging::Buffer* filled = nullptr;
+  size_t filled_at = 0;
+  const auto take = [&] {
+    check(cudaEventSynchronize(filled->sent), "cudaEventSynchronize");
+    const size_t count = std::min(Staging::kDownloadBytes, bytes - filled_at);
+    parallel_ranges(static_cast<int64_t>(count), int64_t{1} << 20, [&](int64_t begin, int64_t end) {
+      std::memcpy(static_cast<char*>(to) + filled_at + begin, filled->bytes + begin, static_cast<size_t>(end - begin));
+    });
+  };
+  for (size_t at = 0; at < bytes; at += Staging::kDownloadBytes) {
+    Staging::Buffer& buffer = staging_->buffers[staging_->next];
+    staging_->next = (staging_->next + 1) % staging_->buffers.size();
+    check(cudaMemcpyAsync(buffer.bytes, static_cast<const char*>(from) + at,
+                          std::min(Staging::kDownloadBytes, bytes - at), cudaMemcpyDeviceToHost, stream_),
+          "cudaMemcpyAsync");
+    check(cudaEventRecord(buffer.sent, stream_), "cudaEventRecord");
+    if (filled != nullptr) take();
+    filled = &buffer;
+    filled_at = at;
+  }
+  take();
 }
 
 void CudaDevice::copy(void* to, const void* from, size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "cudaMemcpyAsync");
+}
+
+void CudaDevice::copy_rows(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t row_bytes,
+                           size_t rows) {
+  check(cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, row_bytes, rows, cudaMemcpyDeviceToDevice, stream_),
+        "cudaMemcpy2DAsync");
 }
 
 void CudaDevice::convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) {

@@ -31,6 +31,8 @@ class CudaDevice final : public Device {
   void upload(void* to, const void* from, size_t bytes) override;
   void download(void* to, const void* from, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;
+  void copy_rows(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t row_bytes,
+                 size_t rows) override;
   void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) override;
   void synchronize() override;
   [[nodiscard]] std::unique_ptr<Mark> mark() override;

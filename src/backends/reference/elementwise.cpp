@@ -66,6 +66,11 @@ Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation ac
   return generate(gate.shape(), [&](int64_t i) { return apply(activation, pg[i]) * pu[i]; });
 }
 
+Tensor clamp(const Tensor& x, float least, float most) {
+  const auto* px = x.data<float>();
+  return generate(x.shape(), [&](int64_t i) { return px[i] < least ? least : px[i] > most ? most : px[i]; });
+}
+
 Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors) {
   return generate(tensors[0].shape(), [&](int64_t i) {
     double sum = 0;

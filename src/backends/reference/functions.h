@@ -7,6 +7,7 @@
 #include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/picture.h"
 
 // The entries of the reference's kernel table, for kernels.cpp. Shapes and dtypes have been checked by ops.
 namespace swan::backends::reference {
@@ -35,6 +36,7 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor add_gated(const Tensor& x, const Tensor& gate, const Tensor& y);
 [[nodiscard]] Tensor activate(const Tensor& x, ops::Activation activation);
 [[nodiscard]] Tensor gated_activation(const Tensor& gate, const Tensor& up, ops::Activation activation);
+[[nodiscard]] Tensor clamp(const Tensor& x, float least, float most);
 [[nodiscard]] Tensor linear_combination(std::span<const float> coefficients, std::span<const Tensor> tensors);
 [[nodiscard]] Tensor count_nonfinite(const Tensor& x);
 
@@ -47,6 +49,7 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor pixel_unshuffle(const Tensor& x, int64_t factor);
 [[nodiscard]] Tensor upsample_nearest(const Tensor& x, int64_t factor);
 [[nodiscard]] Tensor repeat_channels(const Tensor& x, int64_t repeats);
+[[nodiscard]] Tensor add_upsampled(const Tensor& x, const Tensor& shortcut);
 [[nodiscard]] Tensor mean_channel_groups(const Tensor& x, int64_t group);
 [[nodiscard]] Tensor concat_channels(const Tensor& a, const Tensor& b);
 [[nodiscard]] Tensor concat_rows(std::span<const Tensor> parts);
@@ -54,5 +57,7 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
 [[nodiscard]] Tensor patchify_video(const Tensor& x, ops::Patch patch);
 [[nodiscard]] Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
+[[nodiscard]] Tensor pack_rgb(const Tensor& x);
+[[nodiscard]] Tensor fade_in(const Tensor& neighbour, const Tensor& tile, ops::Neighbour where, int64_t extent);
 
 }  // namespace swan::backends::reference

@@ -23,6 +23,7 @@ const ops::KernelTable& reference_kernels() {
       .add_gated = reference::add_gated,
       .activate = reference::activate,
       .gated_activation = reference::gated_activation,
+      .clamp = reference::clamp,
       .linear_combination = reference::linear_combination,
       .count_nonfinite = reference::count_nonfinite,
       .embedding = reference::embedding,
@@ -33,6 +34,7 @@ const ops::KernelTable& reference_kernels() {
       .pixel_unshuffle = reference::pixel_unshuffle,
       .upsample_nearest = reference::upsample_nearest,
       .repeat_channels = reference::repeat_channels,
+      .add_upsampled = reference::add_upsampled,
       .mean_channel_groups = reference::mean_channel_groups,
       .concat_channels = reference::concat_channels,
       .concat_rows = reference::concat_rows,
@@ -40,6 +42,8 @@ const ops::KernelTable& reference_kernels() {
       .unpatchify = reference::unpatchify,
       .patchify_video = reference::patchify_video,
       .unpatchify_video = reference::unpatchify_video,
+      .pack_rgb = reference::pack_rgb,
+      .fade_in = reference::fade_in,
   };
   return kTable;
 }

@@ -70,6 +70,13 @@ Tensor repeat_channels(const Tensor& x, int64_t repeats) {
   return y;
 }
 
+Tensor add_upsampled(const Tensor& x, const Tensor& shortcut) {
+  const int64_t repeats = 4 * x.dim(3) / shortcut.dim(3);
+  Tensor y = pixel_shuffle(repeat_channels(shortcut, repeats), 2);
+  for (int64_t i = 0; i < y.numel(); ++i) y.data_mut<float>()[i] += x.data<float>()[i];
+  return y;
+}
+
 Tensor mean_channel_groups(const Tensor& x, int64_t group) {
   Tensor y = Tensor::empty(with_channels(x, x.dim(-1) / group), DType::kF32);
   for (int64_t i = 0; i < y.numel(); ++i) {

@@ -7,7 +7,10 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/generator.h"
+#include "cpu/kernels.h"
 #include "models/autoencoder_dc.h"
+#include "support/close.h"
 #include "support/device.h"
 #include "support/golden.h"
 
@@ -31,10 +34,26 @@ TEST(Tiled, PutsAPictureBackTogether) {
   for (const auto& [height, width] : {std::pair<int64_t, int64_t>{1, 1}, {4, 4}, {5, 9}, {13, 3}, {12, 12}}) {
     Tensor x = Tensor::empty({2, 3, height, width}, DType::kF32);
     for (int64_t i = 0; i < x.numel(); ++i) x.data_mut<float>()[i] = static_cast<float>(i % 37);
-    const Tensor y = tiled(x, {kAxis, kAxis}, doubled, ctx), expected = doubled(x);
+    const Tensor y = tiled(x, {kAxis, kAxis}, doubled, ctx).cpu(), expected = doubled(x);
     ASSERT_EQ(y.shape(), expected.shape());
     for (int64_t i = 0; i < y.numel(); ++i) ASSERT_NEAR(y.data<float>()[i], expected.data<float>()[i], 1e-5) << i;
   }
+}
+
+// On a device the latents may be there already, and nothing comes back before the end.
+TEST(Tiled, StaysWhereItIsComputed) {
+  Context ctx = support::test_context();
+  const Tensor x = Generator(1).randn({2, 3, 13, 9});
+  const Tensor there = tiled(
+      x.on(ctx.device()), {kAxis, kAxis},
+      [&](const Tensor& part) {
+        EXPECT_EQ(part.device(), ctx.device());
+        return doubled(part.cpu()).on(ctx.device());
+      },
+      ctx);
+  EXPECT_EQ(there.device(), ctx.device());
+  Context host(backends::cpu_kernels());
+  EXPECT_TRUE(support::identical(there.cpu(), tiled(x, {kAxis, kAxis}, doubled, host)));
 }
 
 // Tiles that come out darker or lighter than each other must not show an edge: over the overlap one fades into the
@@ -47,7 +66,7 @@ TEST(Tiled, ShowsNoSeamInAFlatField) {
   const auto flat = [&](const Tensor& x) {
     return Tensor::full({1, 1, x.dim(2), x.dim(3)}, tile++ % 2 == 0 ? 0.5F : 0.6F);
   };
-  const Tensor y = tiled(Tensor::zeros({1, 1, 80, 80}, DType::kF32), {axis, axis}, flat, ctx);
+  const Tensor y = tiled(Tensor::zeros({1, 1, 80, 80}, DType::kF32), {axis, axis}, flat, ctx).cpu();
   ASSERT_GT(tile, 4);
   float largest = 0;
   for (int64_t r = 0; r < 80; ++r)

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -73,6 +74,21 @@ TEST_P(ElementwiseTest, GatedActivation) {
     EXPECT_TRUE(close(gated_activation(gate, up, activation, ctx), gated_activation(gate, up, activation, oracle),
                       {.relative = kTranscendental, .absolute = 4 * 4 * kEpsilon}))
         << static_cast<int>(activation);
+}
+
+TEST_P(ElementwiseTest, Clamp) {
+  const Tensor x = normal({3, param().n}, 1);
+  const Tensor found = clamp(x, -0.5F, 1, ctx).cpu();
+  EXPECT_TRUE(identical(found, clamp(x, -0.5F, 1, oracle)));
+  for (int64_t i = 0; i < found.numel(); ++i)
+    ASSERT_EQ(found.data<float>()[i], std::min(std::max(x.data<float>()[i], -0.5F), 1.0F)) << i;
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  const std::vector<float> extremes = {kInf, -kInf, std::nanf(""), -0.0F};
+  const Tensor ends = clamp(Tensor::from(std::span<const float>(extremes), {4}), -1, 1, ctx).cpu();
+  EXPECT_EQ(ends.data<float>()[0], 1);
+  EXPECT_EQ(ends.data<float>()[1], -1);
+  EXPECT_TRUE(std::isnan(ends.data<float>()[2])) << "it must be noticed";
+  EXPECT_EQ(ends.data<float>()[3], 0);
 }
 
 TEST_P(ElementwiseTest, LinearCombination) {

@@ -7,6 +7,7 @@
 #include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/picture.h"
 
 namespace swan::ops::testing {
 
@@ -178,6 +179,12 @@ void add_layout(std::vector<OpRun>& all) {
   one("pixel_unshuffle", {1, 66, 70, 7}, [](const Tensor& x, Context& ctx) { return pixel_unshuffle(x, 2, ctx); });
   one("upsample_nearest", {1, 33, 35, 7}, [](const Tensor& x, Context& ctx) { return upsample_nearest(x, 2, ctx); });
   one("repeat_channels", {1, 33, 35, 7}, [](const Tensor& x, Context& ctx) { return repeat_channels(x, 4, ctx); });
+  for (const int64_t channels : {7, 14, 28})
+    all.push_back({channels == 7    ? "add_upsampled"
+                   : channels == 14 ? "add_upsampled_half"
+                                    : "add_upsampled_quarter",
+                   {normal({2, 34, 38, 7}, 1), normal({2, 17, 19, channels}, 2)},
+                   [](Inputs in, Context& ctx) { return add_upsampled(in[0], in[1], ctx); }});
   one("mean_channel_groups", {33, 35, 28},
       [](const Tensor& x, Context& ctx) { return mean_channel_groups(x, 4, ctx); });
   one("slice_channels", {33, 35, 28}, [](const Tensor& x, Context& ctx) { return slice_channels(x, 5, 22, ctx); });
@@ -196,6 +203,19 @@ void add_layout(std::vector<OpRun>& all) {
                  [](Inputs in, Context& ctx) { return concat_rows(in, ctx); }});
 }
 
+void add_clamp(std::vector<OpRun>& all) {
+  all.push_back(
+      {"clamp", {normal({3, 33, 35}, 1)}, [](Inputs in, Context& ctx) { return clamp(in[0], -0.75F, 1, ctx); }});
+}
+
+void add_picture(std::vector<OpRun>& all) {
+  const auto fade = [](Neighbour where) {
+    return [=](Inputs in, Context& ctx) { return fade_in(in[0], in[1], where, 17, ctx); };
+  };
+  all.push_back({"fade_in_above", {normal({2, 3, 33, 35}, 1), normal({2, 3, 31, 37}, 2)}, fade(Neighbour::kAbove)});
+  all.push_back({"fade_in_left", {normal({2, 3, 33, 35}, 1), normal({2, 3, 31, 37}, 2)}, fade(Neighbour::kLeft)});
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const OpRun& op) { return out << op.name; }
@@ -208,6 +228,8 @@ std::vector<OpRun> every_op() {
   add_attention(all);
   add_elementwise(all);
   add_layout(all);
+  add_clamp(all);
+  add_picture(all);
   return all;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/parallel.h"
 #include "ops/elementwise.h"
+#include "ops/picture.h"
 
 namespace swan::ops::testing {
 namespace {
@@ -59,6 +60,7 @@ TEST(Dispatch, NamesTheOperationThatABackendLacks) {
   none.name = "none";
   Context ctx(none);
   EXPECT_THROW((void)count_nonfinite(normal({3}, 1), ctx), Error);
+  EXPECT_THROW((void)pack_rgb(normal({1, 3, 2, 2}, 1), ctx), Error);
   for (const OpRun& op : every_op()) {
     // Run names are the operation's, with what is special about the run after it.
     std::string prefix = std::string(op.name).substr(0, 4);

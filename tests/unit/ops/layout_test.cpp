@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/elementwise.h"
 #include "ops_testing.h"
 
 namespace swan::ops::testing {
@@ -52,6 +53,18 @@ TEST_P(LayoutTest, RepeatsChannels) {
   EXPECT_TRUE(identical(repeat_channels(x, c().factor, ctx), repeat_channels(x, c().factor, oracle)));
   const Tensor row = iota({c().channels});
   EXPECT_TRUE(identical(repeat_channels(row, c().factor, ctx), repeat_channels(row, c().factor, oracle)));
+}
+
+// One rounding: exact. Also in vectors, where the channels are multiples of their length.
+TEST_P(LayoutTest, AddsWhatIsUpsampled) {
+  for (const int64_t channels : {c().channels, 16 * c().factor})
+    for (const int64_t share : {1, 2, 4}) {
+      const Tensor made = normal({c().batch, 2 * c().height, 2 * c().width, channels}, 1);
+      const Tensor shortcut = normal({c().batch, c().height, c().width, channels * share}, 2);
+      const Tensor found = add_upsampled(made, shortcut, ctx);
+      EXPECT_TRUE(identical(found, add_upsampled(made, shortcut, oracle))) << channels << " " << share;
+      EXPECT_TRUE(identical(found, add(made, pixel_shuffle(repeat_channels(shortcut, 4 / share, ctx), 2, ctx), ctx)));
+    }
 }
 
 TEST_P(LayoutTest, AveragesChannelGroups) {
