@@ -13,6 +13,7 @@ struct AttentionOptions;
 struct ConvWeight;
 struct LinearWeight;
 struct Patch;
+struct QuantizedRows;
 struct RmsNormOptions;
 
 /// What a backend implements, one entry an op; the functions of ops/*.h check shapes and dtypes, then call these. An
@@ -61,6 +62,15 @@ struct KernelTable {
   Tensor (*unpatchify)(const Tensor& x, int64_t height, int64_t width, int64_t patch);
   Tensor (*patchify_video)(const Tensor& x, Patch patch);
   Tensor (*unpatchify_video)(const Tensor& x, Patch grid, Patch patch);
+  // quantized.h: empty where the backend has no products in e4m3
+  QuantizedRows (*quantize_rows)(const Tensor& x, Activation activation);
+  QuantizedRows (*quantize_weight)(const Tensor& weight);
+  QuantizedRows (*layer_norm_quantized)(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
+  QuantizedRows (*layer_norm_modulate_quantized)(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
+  Tensor (*linear_f8)(const QuantizedRows& x, const QuantizedRows& weight, const Tensor& bias, Activation activation,
+                      DType dtype);
+  QuantizedRows (*linear_f8_quantized)(const QuantizedRows& x, const QuantizedRows& weight, const Tensor& bias,
+                                       Activation activation, DType dtype);
 };
 
 }  // namespace swan::ops

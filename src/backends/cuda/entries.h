@@ -8,6 +8,7 @@
 #include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/quantized.h"
 
 namespace swan::backends::cuda {
 
@@ -48,5 +49,13 @@ Tensor slice_channels(const Tensor& x, int64_t begin, int64_t end);
 Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
 Tensor patchify_video(const Tensor& x, ops::Patch patch);
 Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
+ops::QuantizedRows quantize_rows(const Tensor& x, ops::Activation activation);
+ops::QuantizedRows quantize_weight(const Tensor& weight);
+ops::QuantizedRows layer_norm_quantized(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
+ops::QuantizedRows layer_norm_modulate_quantized(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
+Tensor linear_f8(const ops::QuantizedRows& x, const ops::QuantizedRows& weight, const Tensor& bias,
+                 ops::Activation activation, DType dtype);
+ops::QuantizedRows linear_f8_quantized(const ops::QuantizedRows& x, const ops::QuantizedRows& weight,
+                                       const Tensor& bias, ops::Activation activation, DType dtype);
 
 }  // namespace swan::backends::cuda

@@ -40,6 +40,12 @@ const ops::KernelTable& cuda_kernels() {
       .unpatchify = cuda::unpatchify,
       .patchify_video = cuda::patchify_video,
       .unpatchify_video = cuda::unpatchify_video,
+      .quantize_rows = cuda::quantize_rows,
+      .quantize_weight = cuda::quantize_weight,
+      .layer_norm_quantized = cuda::layer_norm_quantized,
+      .layer_norm_modulate_quantized = cuda::layer_norm_modulate_quantized,
+      .linear_f8 = cuda::linear_f8,
+      .linear_f8_quantized = cuda::linear_f8_quantized,
   };
   return kTable;
 }

@@ -72,6 +72,12 @@ class CudaDevice final : public Device {
   return t.defined() ? t.on(&current(), dtype) : t;
 }
 [[nodiscard]] inline cudaStream_t stream() { return current().stream(); }
+/// For what is made once and kept: made while work is recorded it would hold nothing until the recording runs, yet be
+/// taken for made. An upload, even of nothing, ends the recording.
+inline void refuse_recording() {
+  const char nothing = 0;
+  current().upload(nullptr, &nothing, 0);
+}
 /// @throws Error kInvalidArgument: no operation computes with that dtype
 [[noreturn]] void fail_dtype(DType dtype);
 /// To be called after every kernel launch. @throws Error kInternal when it was refused

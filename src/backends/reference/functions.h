@@ -7,6 +7,7 @@
 #include "ops/layout.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/quantized.h"
 
 // The entries of the reference's kernel table, for kernels.cpp. Shapes and dtypes have been checked by ops.
 namespace swan::backends::reference {
@@ -54,5 +55,16 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor unpatchify(const Tensor& x, int64_t height, int64_t width, int64_t patch);
 [[nodiscard]] Tensor patchify_video(const Tensor& x, ops::Patch patch);
 [[nodiscard]] Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
+
+[[nodiscard]] ops::QuantizedRows quantize_rows(const Tensor& x, ops::Activation activation);
+[[nodiscard]] ops::QuantizedRows quantize_weight(const Tensor& weight);
+[[nodiscard]] ops::QuantizedRows layer_norm_quantized(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                                      float eps);
+[[nodiscard]] ops::QuantizedRows layer_norm_modulate_quantized(const Tensor& x, const Tensor& scale,
+                                                               const Tensor& shift, float eps);
+[[nodiscard]] Tensor linear_f8(const ops::QuantizedRows& x, const ops::QuantizedRows& weight, const Tensor& bias,
+                               ops::Activation activation, DType dtype);
+[[nodiscard]] ops::QuantizedRows linear_f8_quantized(const ops::QuantizedRows& x, const ops::QuantizedRows& weight,
+                                                     const Tensor& bias, ops::Activation activation, DType dtype);
 
 }  // namespace swan::backends::reference

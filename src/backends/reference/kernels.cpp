@@ -40,6 +40,12 @@ const ops::KernelTable& reference_kernels() {
       .unpatchify = reference::unpatchify,
       .patchify_video = reference::patchify_video,
       .unpatchify_video = reference::unpatchify_video,
+      .quantize_rows = reference::quantize_rows,
+      .quantize_weight = reference::quantize_weight,
+      .layer_norm_quantized = reference::layer_norm_quantized,
+      .layer_norm_modulate_quantized = reference::layer_norm_modulate_quantized,
+      .linear_f8 = reference::linear_f8,
+      .linear_f8_quantized = reference::linear_f8_quantized,
   };
   return kTable;
 }
