@@ -19,6 +19,9 @@ void check(cudaError_t status, const char* call, std::source_location where = st
 class CublasLt;
 class Cudnn;
 
+/// The first compute capability, as CudaDevice gives it, whose tensor cores multiply in e4m3.
+inline constexpr int kF8Capability = 89;
+
 /// One GPU: its stream, its memory, and the libraries' handles. Operations of all threads go into one stream.
 class CudaDevice final : public Device {
  public:
