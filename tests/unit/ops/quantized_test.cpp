@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "core/convert.h"
+#include "core/device.h"
 #include "cpu/kernels.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
@@ -45,8 +45,6 @@ Tensor dequantized(const QuantizedRows& rows) {
   for (int64_t i = 0; i < x.numel(); ++i) x.data_mut<float>()[i] *= scales.data<float>()[i / length];
   return x;
 }
-
-QuantizedRows on_host(const QuantizedRows& rows) { return {rows.values.cpu(), rows.scales.cpu()}; }
 
 ::testing::AssertionResult identical_rows(const QuantizedRows& found, const QuantizedRows& expected) {
   const auto scales = identical(found.scales, expected.scales);
