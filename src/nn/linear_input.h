@@ -9,8 +9,8 @@ namespace swan::nn {
 /// layers that share them (Linear::read).
 class LinearInput {
  public:
-  LinearInput(Tensor plain) : plain_(std::move(plain)) {}                    // NOLINT: every tensor is one
-  LinearInput(ops::QuantizedRows rounded) : rounded_(std::move(rounded)) {}  // NOLINT
+  LinearInput(Tensor plain) : plain_(std::move(plain)) {}  // implicit: every tensor is one
+  LinearInput(ops::QuantizedRows rounded) : rounded_(std::move(rounded)) {}
 
   [[nodiscard]] bool is_rounded() const noexcept { return rounded_.values.defined(); }
   [[nodiscard]] const Tensor& plain() const noexcept { return plain_; }

@@ -5,11 +5,14 @@
 
 #include <cstdlib>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "support/device.h"
 #include "support/golden.h"
 #include "swan/error.h"
 #include "swan/pipeline.h"
+#include "swan/video_pipeline.h"
 
 namespace swan {
 namespace {

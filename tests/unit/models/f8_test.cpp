@@ -129,23 +129,18 @@ TEST_P(F8, PointwiseConvolutionsAreLinearLayers) {
 
 // --- Networks, against the CPU in f32
 
-struct Network {
-  const char* name;
-  double bound;  // of the relative error
-};
-
-void expect_rounded(const Tensor& found, const Tensor& expected, double bound) {
+void expect_rounded(const std::string& name, const Tensor& found, const Tensor& expected, double bound) {
   ASSERT_EQ(found.shape(), expected.shape());
   const support::Distance d = support::distance(found, expected);
-  const std::string report = fmt::format("relative error {:.3g}, bound {:.3g}", d.relative_l2, bound);
-  testing::Test::RecordProperty("error", report);
+  const std::string report = fmt::format("{}: relative error {:.3g}, bound {:.3g}", name, d.relative_l2, bound);
+  testing::Test::RecordProperty(name, report);
   EXPECT_LE(d.relative_l2, bound) << report;
-  // Wrong code that ignores the layers' marks would pass every bound; bf16 alone costs a third of that at most.
-  EXPECT_GT(d.relative_l2, bound / 4) << "nothing was rounded to e4m3: " << report;
+  // Wrong code that ignores the layers' marks would pass every bound; bf16 alone costs less than this.
+  EXPECT_GT(d.relative_l2, bound / 3) << "nothing was rounded to e4m3: " << report;
 }
 
-// Of Sana's fixture, 4 layers: a relative error of 0.03 to 0.04 by the reference backend, whose arithmetic is exact but
-// for the rounding to e4m3.
+// Of Sana's fixture, 4 layers. Rounding to e4m3 alone costs 0.036 to 0.046 of it: that is the reference backend's
+// error, whose arithmetic is exact otherwise.
 TEST_P(F8, SanaIsWithinItsBoundOfF32) {
   const Golden golden = Golden::open("components/sana_transformer");
   const models::SanaTransformer2DModel model(models::SanaConfig::parse(io::Config::read(golden.config_path())),
@@ -160,8 +155,7 @@ TEST_P(F8, SanaIsWithinItsBoundOfF32) {
     condition.timestep = c.input("timestep").to(DType::kF32);
     const models::SanaText text = model.encode_text(c.input("encoder_hidden_states"), mask, ctx);
     const Tensor out = model.forward(c.input("hidden_states"), text, condition, ctx);
-    SCOPED_TRACE(c.name);
-    expect_rounded(out.on(nullptr, DType::kF32), c.output("sample"), 0.06);
+    expect_rounded(c.name, out.on(nullptr, DType::kF32), c.output("sample"), 0.06);
     ++compared;
   }
   EXPECT_GE(compared, 2U);
@@ -216,7 +210,7 @@ TEST_P(F8, WanIsWithinItsBoundOfF32) {
   Context cpu(backends::cpu_kernels()), ctx = f8();
   const Tensor expected = wan.forward(wan.text(cpu), cpu);
   const Tensor found = wan.forward(wan.text(ctx), ctx).on(nullptr, DType::kF32);
-  expect_rounded(found, expected, 0.06);
+  expect_rounded("wan", found, expected, 0.04);  // 0.027 by the reference backend
   // Recording taps changes nothing, and the norms that are not made by themselves are there.
   Context recording = f8();
   recording.record_taps(true);
