@@ -9,6 +9,9 @@
 
 namespace swan::backends::cuda {
 
+/// The most rows of A in one product: some kernels' grids end at 65535 tiles of rows.
+inline constexpr int64_t kMostRows = int64_t{1} << 22;
+
 /// D = activation(alpha A B^T + bias), or A B: `batch` products of row-major matrices, accumulated in f32 (never TF32).
 /// Leading dimensions and strides count elements. Strides lie between the matrices of neighbouring products; those of a
 /// head's channels among its neighbours' are such (stride: the head's channels, leading dimension: all heads').

@@ -14,7 +14,6 @@
 namespace swan::backends::cuda {
 
 namespace {
-constexpr int64_t kMostRows = int64_t{1} << 22;    // of one product, as in linear.cpp
 constexpr int64_t kSumBytes = int64_t{256} << 20;  // of the sums of a product without scales, at a time
 // Hopper's tensor cores keep about 14 bits of a sum in e4m3. The library moves sums to f32 registers every 128 terms
 // unless it is told not to, which is faster; up to this many terms the bits that are lost then are few beside what
@@ -23,21 +22,23 @@ constexpr int64_t kMostFastTerms = 4096;
 
 // How the scales, the bias and the activation are applied.
 enum class Way {
-  kFused,     // all by the library's kernel, as far as it has that
+  kFused,     // all by the library's kernel, but for SiLU, which it does not know
+  kBiased,    // scales and bias by the library, the activation by ours
   kScaled,    // scales by the library, the rest by ours
   kUnscaled,  // sums by the library, all by ours: for GPUs whose kernels know no scales of rows (all but Hopper)
 };
 
-// SWAN_CUDA_F8=fused|scaled|unscaled: that way alone. For tests and measurements; read at every call, so that a test
-// can try all.
+// SWAN_CUDA_F8=fused|biased|scaled|unscaled: that way alone. For tests and measurements; read at every call, so that a
+// test can try all.
 std::optional<Way> wanted() {
   const char* const value = std::getenv("SWAN_CUDA_F8");
   const std::string_view name = value == nullptr ? "" : value;
   if (name.empty()) return std::nullopt;
   if (name == "fused") return Way::kFused;
+  if (name == "biased") return Way::kBiased;
   if (name == "scaled") return Way::kScaled;
   if (name == "unscaled") return Way::kUnscaled;
-  fail(ErrorCode::kInvalidArgument, "SWAN_CUDA_F8 is '{}', but must be fused, scaled or unscaled.", name);
+  fail(ErrorCode::kInvalidArgument, "SWAN_CUDA_F8 is '{}', but must be fused, biased, scaled or unscaled.", name);
 }
 
 // SWAN_CUDA_F8_FAST_ACCUM=0|1: never, always.
@@ -116,14 +117,14 @@ bool multiply_unscaled(const Product& p, Tensor& y) {
 Rest multiply(const Product& p, Tensor& y) {
   const std::optional<Way> only = wanted();
   const auto allowed = [&](Way way) { return !only || *only == way; };
-  const bool has_bias = p.bias.defined();
   std::vector<Rest> rests;  // the less the better
   // A bias that the library adds to f32 results would be bf16.
-  if (allowed(Way::kFused) && y.dtype() != DType::kF32) {
-    if (can_fuse(p.activation)) rests.push_back({});
-    if (p.activation != ops::Activation::kNone) rests.push_back({.bias = false, .activation = p.activation});
+  if (y.dtype() != DType::kF32) {
+    if (allowed(Way::kFused))
+      rests.push_back({.activation = can_fuse(p.activation) ? ops::Activation::kNone : p.activation});
+    if (allowed(Way::kBiased)) rests.push_back({.activation = p.activation});
   }
-  if (allowed(Way::kScaled)) rests.push_back({.bias = has_bias, .activation = p.activation});
+  if (allowed(Way::kScaled)) rests.push_back({.bias = p.bias.defined(), .activation = p.activation});
   for (const Rest& rest : rests)
     if (multiply_scaled(p, rest, y)) return rest;
   if (allowed(Way::kUnscaled) && multiply_unscaled(p, y)) return {};

@@ -107,7 +107,9 @@ TEST_P(F8, LayersShareWhatTheyReadAndComeBackAfterTheirPagesAreDropped) {
   EXPECT_EQ(read.rows(), 10);
   const Tensor y = a.forward(read, ctx);
   EXPECT_TRUE(support::identical(y.cpu(), a.forward(x, ctx).cpu()));
-  EXPECT_TRUE(support::identical(a.forward(read.slice(3, 7), ctx).cpu(), y.reshape({10, 48}).slice(3, 7).cpu()));
+  // Fewer rows may be another algorithm of a library.
+  const Tensor some = a.forward(read.slice(3, 7), ctx).on(nullptr, DType::kF32);
+  EXPECT_LT(support::distance(some, y.on(nullptr, DType::kF32).reshape({10, 48}).slice(3, 7)).relative_l2, 0.004);
   const Tensor next = b.forward(a.forward_into(b, read, ctx, ops::Activation::kGeluTanh), ctx).on(nullptr, DType::kF32);
   EXPECT_EQ(next.shape(), (Shape{2, 5, 64}));
   const Tensor parts = b.forward(a.forward(read, ctx, ops::Activation::kGeluTanh), ctx).on(nullptr, DType::kF32);

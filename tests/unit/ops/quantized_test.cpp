@@ -334,7 +334,7 @@ class GpuLinearF8 : public ::testing::TestWithParam<std::tuple<DType, GpuProduct
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GpuLinearF8);
 std::vector<GpuProduct> gpu_products() {
   std::vector<GpuProduct> all;
-  for (const char* way : {"", "fused", "scaled", "unscaled"})
+  for (const char* way : {"", "fused", "biased", "scaled", "unscaled"})
     for (const auto& [rows, in, out] : std::vector<std::array<int64_t, 3>>{
              {1, 16, 16}, {2, 48, 80}, {33, 1040, 112}, {130, 160, 1040}, {130, 1536, 304}, {257, 8960, 64}})
       all.push_back({rows, in, out, way});
