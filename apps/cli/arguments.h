@@ -27,6 +27,7 @@ struct ModelArguments {
   std::optional<std::string> variant;
   std::optional<std::string> dtype;
   std::optional<std::string> device;
+  std::optional<std::string> memory_budget;
   std::optional<std::string> threads;
   std::optional<std::string> embed_cache;
 };

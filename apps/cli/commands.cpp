@@ -109,6 +109,9 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
   o.text("--device", a.device, "NAME",
          "auto (default: a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU",
          choice({"auto", "cpu", "cuda"}));
+  o.text("--memory-budget", a.memory_budget, "SIZE",
+         "The most of a GPU's memory to use, such as 8GiB (default: as much as there is); networks that do not fit go "
+         "through it piece by piece");
   o.text("--threads", a.threads, "N", fmt::format("Threads to compute with (default: all cores); {} the same", result));
   o.text("--embed-cache", a.embed_cache, "DIR|off",
          "Where what the text encoder makes of prompts is kept (default: $SWAN_EMBED_CACHE, or swan/embeddings in the "
@@ -259,6 +262,10 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"num-videos", {"num-images"}},
       {"chi", {"complex-instruction"}},
       {"precision", {"dtype"}},
+      {"vram", {"memory-budget"}},
+      {"max-vram", {"memory-budget"}},
+      {"lowvram", {"memory-budget"}},
+      {"low-vram", {"memory-budget"}},
       {"num-threads", {"threads"}},
       {"metadata", {"from"}},
       {"model-path", {"model"}},

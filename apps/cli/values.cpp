@@ -61,6 +61,24 @@ int parse_int(const std::string& option, const std::string& text, int low, int h
   return static_cast<int>(parse_integer(option, text, low, high));
 }
 
+uint64_t parse_bytes(const std::string& option, const std::string& text, uint64_t least) {
+  static const std::map<std::string, double, std::less<>> units = {{"mb", 1e6}, {"mib", 0x1p20}, {"m", 0x1p20},
+                                                                   {"gb", 1e9}, {"gib", 0x1p30}, {"g", 0x1p30}};
+  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  std::string unit = text.substr(digits);
+  for (char& c : unit)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const auto found = units.find(unit);
+  double value = 0;
+  if (found == units.end() || !read_all(std::string_view(text).substr(0, digits), value))
+    throw UsageError(fmt::format("{} is '{}', but must be a size such as 8GiB, 7.5GB or 900MiB", option, text));
+  const double bytes = value * found->second;
+  if (!(bytes >= static_cast<double>(least) && bytes < 0x1p60))
+    throw UsageError(fmt::format("{} is '{}', but must be at least {}MiB and below {}GiB", option, text, least >> 20,
+                                 uint64_t{1} << 30));
+  return static_cast<uint64_t>(bytes);
+}
+
 std::vector<uint64_t> parse_seeds(const std::string& text) {
   std::vector<uint64_t> seeds;
   size_t begin = 0;

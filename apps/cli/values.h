@@ -38,6 +38,9 @@ auto for_command(const std::string& command, const Convert& convert) {
 [[nodiscard]] double parse_number(const std::string& option, const std::string& text, double low, double high);
 /// A whole number in [low, high], as an int.
 [[nodiscard]] int parse_int(const std::string& option, const std::string& text, int low, int high);
+/// A size such as 8GiB, 7.5GB or 900MiB, in bytes, of at least `least` and below 2^60. @throws UsageError naming the
+/// option, the text and the units
+[[nodiscard]] uint64_t parse_bytes(const std::string& option, const std::string& text, uint64_t least);
 /// One or more seeds, separated by commas, each in [0, 2^64). @throws UsageError
 [[nodiscard]] std::vector<uint64_t> parse_seeds(const std::string& text);
 /// One of `choices`. @throws UsageError listing them and suggesting the nearest

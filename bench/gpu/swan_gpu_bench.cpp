@@ -38,6 +38,7 @@ std::string stages_of(const Workload& workload) {
 // a loop does, and the shorter of the two is what a step costs.
 void measure(const std::string& name, const Workload& workload, const std::string& dtype, int runs) {
   Device& device = *workload.device;
+  device.trim();  // what the workload before left
   device.reset_peak();
   const auto cold = Clock::now();
   workload.run();

@@ -32,6 +32,9 @@ struct LoadOptions {
   std::string dtype = "auto";
   /// auto ($SWAN_DEVICE if set, else a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU
   std::string device = "auto";
+  /// The most bytes of a GPU's memory to use, 600 MiB of them for its driver; 0: as many as there are.
+  /// Networks that do not fit are brought to the GPU piece by piece. Results do not depend on it.
+  uint64_t memory_budget = 0;
   EmbedCacheOptions embed_cache = {};  ///< none on disk unless asked for
 };
 

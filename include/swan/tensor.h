@@ -105,9 +105,11 @@ class SWAN_API Tensor {
   /// Whether nothing else shares the bytes: whoever was given such a tensor for good may write over it.
   [[nodiscard]] bool unique() const noexcept { return owner_.use_count() == 1 && !mapped_; }
 
-  /// Gives the memory of a mapped tensor's pages back until they are read again, and that of a constant's copy on a
-  /// device until it is used again. For weights that have been repacked or whose turn is over.
+  /// Gives the memory of a mapped tensor's pages back until they are read again. For weights that have been repacked or
+  /// whose turn is over.
   void drop_pages() const noexcept;
+  /// Gives the memory of a constant's copy on a device back until it is used again.
+  void drop_copy() const;
 
   /// The same bytes under another shape; one dimension may be -1. @throws Error kShapeMismatch naming both shapes
   [[nodiscard]] Tensor reshape(std::initializer_list<int64_t> dims) const;
@@ -121,8 +123,8 @@ class SWAN_API Tensor {
   /// own.
   [[nodiscard]] Tensor to(DType dtype) const;
 
-  /// The same bytes, declared never to change: what `on` puts on a device is then kept with them and made only once.
-  /// Weights and tables are such.
+  /// The same bytes, declared never to change: what `on` puts on a device is then kept with them, as long as its memory
+  /// is not needed for something else. Weights and tables are such.
   [[nodiscard]] Tensor constant() const;
   /// The same values on a device (null: the host), in a dtype. The same tensor when it is there already.
   [[nodiscard]] Tensor on(Device* device, DType dtype) const;

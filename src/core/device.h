@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "core/device_copies.h"
 #include "swan/tensor.h"
 
 namespace swan {
@@ -15,6 +16,14 @@ class Recording {
  public:
   virtual ~Recording() = default;
   virtual void launch() = 0;
+};
+
+/// A point in a device's work.
+class Mark {
+ public:
+  virtual ~Mark() = default;
+  /// Until all that was asked for before the mark is done.
+  virtual void wait() = 0;
 };
 
 /// An accelerator with memory of its own. Everything it is asked for happens in the order of asking, and nothing but
@@ -27,7 +36,8 @@ class Device {
   /// Makes this the device that the calling thread's operations run on.
   virtual void activate() = 0;
 
-  /// Uninitialised bytes, freed when the last copy goes. @throws Error kOutOfMemory with the bytes asked and free
+  /// Uninitialised bytes, freed when the last copy goes. Where none are left, copies that can be made again make room.
+  /// @throws Error kOutOfMemory with the bytes asked and free, and what helps
   [[nodiscard]] virtual std::shared_ptr<void> allocate(size_t bytes) = 0;
   /// Host to device; `from` may be changed when this returns.
   virtual void upload(void* to, const void* from, size_t bytes) = 0;
@@ -38,15 +48,26 @@ class Device {
   /// `count` values into another floating dtype, rounded to nearest even, within the device.
   virtual void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) = 0;
   virtual void synchronize() = 0;
+  [[nodiscard]] virtual std::unique_ptr<Mark> mark() = 0;
 
-  /// Runs `work` once without effect and keeps it; what it allocates lives as long as the recording. Null when
-  /// something in it cannot be recorded, such as an upload from the host.
+  /// Runs `work` once without effect and keeps it; what it allocates and the copies it uses live as long as the
+  /// recording. Null when something in it cannot be recorded, such as an upload from the host, or when there is not
+  /// enough memory for a recording.
   [[nodiscard]] virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
-  /// Returns cached memory to the system: between the stages of a pipeline, whose blocks differ.
+  /// Returns cached memory to the system: before another network comes, whose blocks differ.
   virtual void trim() = 0;
+  /// The most bytes of this device's memory to use, besides what its driver takes; 0: as many as there are. Copies that
+  /// can be made again leave until it is kept to.
+  virtual void set_memory_limit(size_t bytes) = 0;
   /// The most bytes in use and cached since reset_peak.
   [[nodiscard]] virtual size_t peak_bytes() const = 0;
   virtual void reset_peak() = 0;
+
+  /// What is here of constants and weights.
+  [[nodiscard]] DeviceCopies& copies() noexcept { return copies_; }
+
+ private:
+  DeviceCopies copies_;
 };
 
 /// Copies bytes between two tensors of one device (or of the host), at offsets in bytes. On several threads on the

@@ -5,8 +5,6 @@
 namespace swan {
 
 bool Replay::begin(std::span<const Tensor> inputs, const Work& work) {
-  // The first call has left its memory in the cache; the recording will hold as much of its own.
-  ctx_.device()->trim();
   for (const Tensor& input : inputs) inputs_.push_back(input.clone());
   recording_ = ctx_.device()->record([&] { output_ = work(inputs_); });
   if (recording_) return true;
@@ -17,6 +15,7 @@ bool Replay::begin(std::span<const Tensor> inputs, const Work& work) {
 }
 
 Tensor Replay::run(std::span<const Tensor> inputs, const Work& work) {
+  if (ctx_.device() != nullptr) ctx_.device()->copies().begin_pass();
   if (ctx_.device() == nullptr || ctx_.recording() || hopeless_ || calls_++ == 0) return work(inputs);
   if (!recording_ && !begin(inputs, work)) return work(inputs);
   SWAN_ASSERT(inputs.size() == inputs_.size());

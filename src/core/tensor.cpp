@@ -21,8 +21,8 @@ namespace swan {
 struct DeviceMirror {
   const void* base;  // of the tensor that `constant` was called on; slices lie within
   Shape shape;
-  std::mutex mutex;
-  Tensor copy;
+  std::mutex mutex;  // one makes the copy, the others wait
+  DeviceCopy copy;
 };
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device* device) {
@@ -81,11 +81,13 @@ void Tensor::check_type(size_t element_size, bool floating) const {
          element_size, floating ? "floating-point" : "integer");
 }
 
+void Tensor::drop_copy() const {
+  if (!mirror_) return;
+  const std::scoped_lock lock(mirror_->mutex);
+  mirror_->copy.reset();
+}
+
 void Tensor::drop_pages() const noexcept {
-  if (mirror_) {
-    const std::scoped_lock lock(mirror_->mutex);
-    mirror_->copy = {};
-  }
   if (!mapped_) return;
   // Whole pages only: those at the ends may hold a neighbour's bytes.
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
@@ -171,9 +173,13 @@ Tensor Tensor::on(Device* device, DType dtype) const {
     return t.to(dtype);
   }
   const std::scoped_lock lock(mirror_->mutex);
-  if (Tensor& copy = mirror_->copy; !copy.defined() || copy.device_ != device || copy.dtype_ != dtype)
-    copy = view_of(mirror_->base, mirror_->shape, dtype_, owner_).on(device, dtype);
-  Tensor t = mirror_->copy;
+  Tensor t = mirror_->copy.get();
+  if (!t.defined() || t.device_ != device || t.dtype_ != dtype) {
+    const Tensor whole = view_of(mirror_->base, mirror_->shape, dtype_, owner_, mapped_);
+    t = whole.on(device, dtype);
+    mirror_->copy.set(t);
+    whole.drop_pages();  // the system keeps the file; this process needs it no more
+  }
   t.shape_ = shape_;
   const auto offset = static_cast<const char*>(data_) - static_cast<const char*>(mirror_->base);
   t.data_ = static_cast<char*>(t.data_) +

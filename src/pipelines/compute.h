@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +13,8 @@
 
 namespace swan::pipelines {
 
-/// Components up to this size stay in memory between runs; larger ones leave after their stage, so that only one of
-/// them is there at a time. Their files remain in the system's cache: opening them again is cheap.
+/// Components up to this size stay in the host's memory between runs; larger ones leave after their stage, so that only
+/// one of them is there at a time. Their files remain in the system's cache: opening them again is cheap.
 inline constexpr size_t kResidentBytes = size_t{256} << 20;
 
 /// What a pipeline computes with: the backend and the dtypes that LoadOptions asks for.
@@ -29,7 +30,7 @@ class Compute {
   [[nodiscard]] std::string device_name() const { return device_ == nullptr ? "cpu" : device_->name(); }
   /// The dtype that the host keeps weights in; nothing: as stored. Devices convert what they are given themselves.
   [[nodiscard]] std::optional<DType> storage() const;
-  /// In f32.
+  /// In f32. The device keeps to LoadOptions::memory_budget from here on.
   [[nodiscard]] Context context(const std::atomic<bool>* cancel) const;
   enum class Part { kNetwork, kVae };
   /// The dtype that a component with weights of that dtype computes in: f32 on the host. On a device the one asked for,
@@ -37,10 +38,14 @@ class Compute {
   [[nodiscard]] DType activations(DType stored, Part part = Part::kNetwork) const;
   /// Whether big linear layers of transformers multiply in e4m3 (nn::Scope::f8); the rest is then as in auto.
   [[nodiscard]] bool f8() const noexcept { return f8_; }
-  /// Gives cached memory of the host and the device back: between stages, whose blocks differ.
+  /// Gives the host's cached memory back: between stages, whose blocks differ. A device's stays, for the next run,
+  /// until something else needs it.
+  void end_stage() const;
+  /// Gives cached memory of the host and the device back: before a network comes for the first time.
   void trim() const;
 
  private:
+  uint64_t memory_budget_;
   std::optional<DType> dtype_;  // asked for
   bool f8_ = false;
   Device* device_ = nullptr;

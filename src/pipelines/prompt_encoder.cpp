@@ -23,12 +23,12 @@ PromptEncoder::PromptEncoder(const io::Repository& repository, std::string varia
 PromptEncoder::~PromptEncoder() = default;
 
 const models::Gemma2Model& PromptEncoder::model() {
-  return model_.open(repository_, "text_encoder", variant_, [&](const auto& weights) {
+  return model_.open(repository_, "text_encoder", variant_, compute_, [&](const auto& weights) {
     return std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, compute_.storage()));
   });
 }
 
-void PromptEncoder::release() { model_.release(); }
+void PromptEncoder::release() { model_.release(compute_); }
 
 namespace {
 std::string join_lines(const std::vector<std::string>& lines) {

@@ -10,8 +10,9 @@
 
 namespace swan::pipelines {
 
-/// A component's network, opened when it is first needed. It stays between runs if its weights are small, and leaves
-/// memory with release() if they are large.
+/// A component's network, opened when it is first needed. On the host it stays between runs if its weights are small,
+/// and leaves memory with release() if they are large. Computing on a device it stays: its weights there leave when the
+/// memory is needed (core/device_copies.h), and on the host they are mapped files that were read once.
 template <typename Network>
 class ResidentNetwork {
  public:
@@ -19,8 +20,9 @@ class ResidentNetwork {
   /// @throws Error as Repository::open_weights and Weights::finish; the network is then not there
   template <typename Make>
   Network& open(const io::Repository& repository, const std::string& component, const std::string& variant,
-                const Make& make) {
+                const Compute& compute, const Make& make) {
     if (!network_) {
+      compute.trim();
       const auto weights = repository.open_weights(component, variant);
       std::unique_ptr<Network> network = make(weights);
       weights->finish();
@@ -31,9 +33,9 @@ class ResidentNetwork {
     }
     return *network_;
   }
-  /// Gives the network's memory back, if it is large.
-  void release() {
-    if (bytes_ > kResidentBytes) network_.reset();
+  /// Gives the network's memory on the host back, if it is large.
+  void release(const Compute& compute) {
+    if (compute.device() == nullptr && bytes_ > kResidentBytes) network_.reset();
   }
 
   /// The dtype that most of the weights are stored in, once the network has been opened.

@@ -194,14 +194,14 @@ std::vector<std::string> SanaPipeline::instruction_of(const ImageRequest& r) con
 }
 
 void SanaPipeline::load_transformer() {
-  transformer_.open(repository_, "transformer", options_.variant, [&](const auto& weights) {
+  transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
     return std::make_unique<models::SanaTransformer2DModel>(transformer_config_,
                                                             nn::Scope(weights, compute_.storage()));
   });
 }
 
 void SanaPipeline::load_vae(ResidentNetwork<models::AutoencoderDC>& vae, models::AutoencoderDC::Halves half) {
-  vae.open(repository_, "vae", options_.variant, [&](const auto& weights) {
+  vae.open(repository_, "vae", options_.variant, compute_, [&](const auto& weights) {
     return std::make_unique<models::AutoencoderDC>(vae_config_, weights, compute_.storage(), half);
   });
 }
@@ -294,7 +294,7 @@ Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
   Context network = ctx.with_dtype(compute_.activations(vae_encoder_.dtype(), Compute::Part::kVae));
   const Tensor latents = vae_encoder_->encode(pixels, network).to(DType::kF32);
   check_finite(latents, "encoding the picture to start from (vae)", ctx);
-  vae_encoder_.release();
+  vae_encoder_.release(compute_);
   return ops::linear_combination(std::array{static_cast<float>(vae_config_.scaling_factor)}, std::array{latents}, ctx);
 }
 
@@ -320,32 +320,32 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
 ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks& callbacks) {
   const Plan plan = check_inputs(request);
   Context ctx = compute_.context(callbacks.cancel);
-  Stages stages(callbacks);
+  Stages stages(callbacks, compute_.device());
 
   stages.begin("encode", request.image ? 2 : 1);
   const PromptEmbeddings text = encode_prompt(plan, ctx);
   stages.step();
-  compute_.trim();
+  compute_.end_stage();
   Tensor image_latents;
   if (request.image) {
     image_latents = encode_image(plan, ctx);
     stages.step();
-    compute_.trim();
+    compute_.end_stage();
   }
 
   stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()));
   load_transformer();
   ImageResult result;
   result.latents = denoise(plan, text, image_latents, stages, ctx);
-  transformer_.release();
-  compute_.trim();
+  transformer_.release(compute_);
+  compute_.end_stage();
 
   if (request.decode) {
     stages.begin("decode", static_cast<int>(plan.batch));
     load_vae(vae_, models::AutoencoderDC::Halves::kDecoder);
     result.images = decode(plan, result.latents, stages, ctx);
-    vae_.release();
-    compute_.trim();
+    vae_.release(compute_);
+    compute_.end_stage();
   }
   stages.end();
 

@@ -10,6 +10,9 @@ namespace swan::pipelines {
 
 void Stages::begin(const std::string& name, int total) {
   end();
+  // Another network's turn: what the one before left on the device is older than the pass before this one.
+  if (device_ != nullptr)
+    for (int i = 0; i < 2; ++i) device_->copies().begin_pass();
   name_ = name;
   done_ = 0;
   total_ = total;
@@ -20,13 +23,27 @@ void Stages::begin(const std::string& name, int total) {
 }
 
 void Stages::step() {
-  ++done_;
   seen_ = std::max(seen_, resident_bytes());
-  report();
+  if (device_ == nullptr) {
+    ++done_;
+    report();
+    return;
+  }
+  pending_.push_back(device_->mark());
+  finish(1);
+}
+
+void Stages::finish(size_t pending) {
+  for (; pending_.size() > pending; pending_.pop_front()) {
+    pending_.front()->wait();
+    ++done_;
+    report();
+  }
 }
 
 void Stages::end() {
   if (name_.empty()) return;
+  finish(0);
   seconds_.emplace_back(name_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
   const size_t peak = peak_resident_bytes();
   peaks_.emplace_back(name_, peak > before_ ? peak : std::max(seen_, resident_bytes()));

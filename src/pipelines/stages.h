@@ -1,9 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/context.h"
+#include "core/device.h"
 #include "swan/pipeline.h"
 
 namespace swan::pipelines {
@@ -11,11 +16,14 @@ namespace swan::pipelines {
 /// Tells the caller how far a run has come, and keeps the time of each stage.
 class Stages {
  public:
-  explicit Stages(const Callbacks& callbacks) : callbacks_(callbacks) {}
+  /// @param device  that the stages compute on; null: the host
+  Stages(const Callbacks& callbacks, Device* device) : callbacks_(callbacks), device_(device) {}
 
   /// Ends the stage before and begins this one. @param total  steps, 0 when unknown
   void begin(const std::string& name, int total);
-  /// One more step of the current stage is done.
+  /// One more step of the current stage is done, or asked for on a device. There the host stays at most one step ahead:
+  /// this waits for the step before, so that progress tells what is done and a run can be cancelled, and the device
+  /// still has work.
   void step();
   void end();
   [[nodiscard]] const std::vector<std::pair<std::string, double>>& seconds() const noexcept { return seconds_; }
@@ -29,9 +37,12 @@ class Stages {
   bool inspect(Image& picture, const std::string& prompt, int64_t index, int64_t frame = 0, int64_t frames = 1) const;
 
  private:
+  void finish(size_t pending);  // waits until at most so many steps are not done
   void report() const;
 
   const Callbacks& callbacks_;
+  Device* device_;
+  std::deque<std::unique_ptr<Mark>> pending_;  // of steps that the device has not been seen to finish
   std::string name_;
   int done_ = 0, total_ = 0;
   std::chrono::steady_clock::time_point start_;

@@ -21,14 +21,14 @@ UMT5PromptEncoder::UMT5PromptEncoder(const io::Repository& repository, std::stri
 UMT5PromptEncoder::~UMT5PromptEncoder() = default;
 
 const models::UMT5EncoderModel& UMT5PromptEncoder::model() {
-  return model_.open(repository_, "text_encoder", variant_, [&](const auto& weights) {
+  return model_.open(repository_, "text_encoder", variant_, compute_, [&](const auto& weights) {
     // transformers 4 stores the embedding under the encoder's name too.
     weights->ignore("encoder.embed_tokens.");
     return std::make_unique<models::UMT5EncoderModel>(config_, nn::Scope(weights, compute_.storage()));
   });
 }
 
-void UMT5PromptEncoder::release() { model_.release(); }
+void UMT5PromptEncoder::release() { model_.release(compute_); }
 
 PromptEmbeddings UMT5PromptEncoder::encode(const std::vector<std::string>& prompts, int64_t max_sequence_length,
                                            Context& ctx) {

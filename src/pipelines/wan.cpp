@@ -171,13 +171,13 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
 }
 
 void WanPipeline::load_transformer() {
-  transformer_.open(repository_, "transformer", options_.variant, [&](const auto& weights) {
+  transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
     return std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, compute_.storage()));
   });
 }
 
 void WanPipeline::load_vae() {
-  vae_.open(repository_, "vae", options_.variant, [&](const auto& weights) {
+  vae_.open(repository_, "vae", options_.variant, compute_, [&](const auto& weights) {
     return std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, compute_.storage(),
                                                       models::AutoencoderKLWan::Halves::kDecoder);
   });
@@ -303,19 +303,19 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
 VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallbacks& callbacks) {
   const Plan plan = check_inputs(request);
   Context ctx = compute_.context(callbacks.cancel);
-  Stages stages(callbacks);
+  Stages stages(callbacks, compute_.device());
 
   stages.begin("encode", 1);
   const Text text = encode_prompt(plan, ctx);
   stages.step();
-  compute_.trim();
+  compute_.end_stage();
 
   stages.begin("denoise", plan.steps);
   load_transformer();
   VideoResult result;
   result.latents = denoise(plan, text, stages, ctx);
-  transformer_.release();
-  compute_.trim();
+  transformer_.release(compute_);
+  compute_.end_stage();
 
   const RunFacts facts = {.model = model_name_,
                           .revision = repository_.revision(),
@@ -345,8 +345,8 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
                        .num_frames = plan.num_frames,
                        .parameters = result.parameters});
     decode(plan, result.latents, callbacks, result, stages, ctx);
-    vae_.release();
-    compute_.trim();
+    vae_.release(compute_);
+    compute_.end_stage();
   }
   stages.end();
   result.seconds = stages.seconds();

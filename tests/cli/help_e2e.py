@@ -24,7 +24,8 @@ class Help(ProgramTest):
             self.assertRegex(text, r"(?m)^  " + re.escape(option) + r"\b")
 
     def test_fixed_options_are_there(self):
-        model = ("--model", "--variant", "--dtype", "--device", "--threads", "--embed-cache")
+        model = ("--model", "--variant", "--dtype", "--device", "--memory-budget", "--threads",
+                 "--embed-cache")
         report = ("-o, --output", "--json", "--quiet", "--verbose")
         shared = ("--prompt", "--negative-prompt", "--prompts", "--prompt-embeds", "--prompt-to", "--interpolate",
                   "--interpolation", "--max-sequence-length", "--from", "--width", "--height",

@@ -39,6 +39,22 @@ TEST(Values, NumbersAreFinite) {
   }
 }
 
+TEST(Values, SizesHaveUnits) {
+  constexpr uint64_t kLeast = uint64_t{1} << 28;
+  const auto bytes = [](const char* text) { return parse_bytes("--memory-budget", text, kLeast); };
+  EXPECT_EQ(bytes("8GiB"), uint64_t{8} << 30);
+  EXPECT_EQ(bytes("8g"), uint64_t{8} << 30);
+  EXPECT_EQ(bytes("7.5GB"), 7'500'000'000U);
+  EXPECT_EQ(bytes("900mib"), uint64_t{900} << 20);
+  EXPECT_EQ(bytes("256MiB"), kLeast);
+  for (const char* text : {"", "8", "GiB", "8 GiB", "-8GiB", "8GiBs", "1.2.3GiB", "nanGiB", "1e3GiB", "8kB"})
+    EXPECT_EQ(message_of([&] { (void)bytes(text); }),
+              "--memory-budget is '" + std::string(text) + "', but must be a size such as 8GiB, 7.5GB or 900MiB");
+  for (const char* text : {"255MiB", "0GiB", "99999999999GiB"})
+    EXPECT_EQ(message_of([&] { (void)bytes(text); }),
+              "--memory-budget is '" + std::string(text) + "', but must be at least 256MiB and below 1073741824GiB");
+}
+
 TEST(Values, SeedsAreOneOrMany) {
   EXPECT_EQ(parse_seeds("0"), (std::vector<uint64_t>{0}));
   EXPECT_EQ(parse_seeds("1,2,18446744073709551615"), (std::vector<uint64_t>{1, 2, UINT64_MAX}));

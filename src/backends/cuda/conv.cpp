@@ -35,7 +35,7 @@ struct PackKey {
 struct PackedConv final : ops::Prepacked {
   Device* device = nullptr;
   DType dtype = DType::kF32;
-  std::map<PackKey, Tensor> weights;
+  std::map<PackKey, DeviceCopy> weights;
   std::map<int64_t, Tensor> biases;  // by their length, with padding
 };
 
@@ -51,8 +51,9 @@ PackedConv& packed_for(const ops::ConvWeight& w, DType dtype) {
   return *packed;
 }
 
-const Tensor& packed_weight(PackedConv& packed, const ops::ConvWeight& w, const PackKey& pack) {
-  Tensor& weight = packed.weights[pack];
+Tensor packed_weight(PackedConv& packed, const ops::ConvWeight& w, const PackKey& pack) {
+  DeviceCopy& kept = packed.weights[pack];
+  Tensor weight = kept.get();
   if (!weight.defined()) {
     refuse_recording();
     if (pack.depthwise) {
@@ -62,6 +63,8 @@ const Tensor& packed_weight(PackedConv& packed, const ops::ConvWeight& w, const 
     } else {
       weight = pack_weights(w.weight, pack.frames, pack.out, pack.in, packed.dtype);
     }
+    kept.set(weight);
+    w.weight.drop_copy();
     w.weight.drop_pages();
   }
   return weight;

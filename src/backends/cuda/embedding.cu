@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstring>
 
 #include "cuda/entries.h"
 #include "cuda/launch.cuh"
@@ -44,7 +45,32 @@ struct TimestepEmbedding {
 
 }  // namespace
 
-Tensor embedding(const Tensor& ids, const Tensor& table, float scale, DType dtype) {
+namespace {
+
+// The rows of a table on the host that are asked for, in that order.
+Tensor gather_on_host(const Tensor& ids, const Tensor& table) {
+  Tensor rows = Tensor::empty({ids.numel(), table.dim(1)}, table.dtype());
+  const size_t bytes = static_cast<size_t>(table.dim(1)) * size_of(table.dtype());
+  for (int64_t i = 0; i < ids.numel(); ++i)
+    std::memcpy(static_cast<char*>(rows.raw_mut()) + static_cast<size_t>(i) * bytes,
+                static_cast<const char*>(table.raw()) + static_cast<size_t>(ids.data<int32_t>()[i]) * bytes, bytes);
+  return rows;
+}
+
+Tensor counted_ids(const Shape& shape) {
+  Tensor ids = Tensor::empty(shape, DType::kI32);
+  for (int64_t i = 0; i < ids.numel(); ++i) ids.data_mut<int32_t>()[i] = static_cast<int32_t>(i);
+  return ids;
+}
+
+}  // namespace
+
+Tensor embedding(const Tensor& given_ids, const Tensor& given_table, float scale, DType dtype) {
+  // A text encoder's table is a gigabyte or two; a prompt asks for a few rows of it.
+  const bool few = given_ids.device() == nullptr && given_table.device() == nullptr &&
+                   given_ids.numel() < given_table.dim(0);
+  const Tensor ids = few ? counted_ids(given_ids.shape()) : given_ids;
+  const Tensor table = few ? gather_on_host(given_ids, given_table) : given_table;
   const Tensor rows = on_device(ids), source = on_device(table);
   const int64_t channels = table.dim(1);
   Tensor y = empty({ids.dim(0), ids.dim(1), channels}, dtype);

@@ -161,6 +161,7 @@ ops::QuantizedRows quantize_rows(const Tensor& x, ops::Activation activation) {
 ops::QuantizedRows quantize_weight(const Tensor& weight) {
   refuse_recording();
   ops::QuantizedRows rows = quantize_rows(weight, ops::Activation::kNone);
+  weight.drop_copy();
   weight.drop_pages();
   return rows;
 }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/parallel.h"
 #include "cuda/conversion.h"
 #include "cuda/cublaslt.h"
@@ -70,6 +73,42 @@ thread_local CudaDevice* current_device = nullptr;
 
 // Thrown by what cannot be part of a recording; CudaDevice::record catches it.
 struct NotRecordable {};
+
+class Driver final : public MemorySource {
+ public:
+  explicit Driver(cudaStream_t stream) : stream_(stream) {}
+  void* take(size_t bytes) override {
+    void* address = nullptr;
+    const cudaError_t status = cudaMalloc(&address, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      return nullptr;
+    }
+    check(status, "cudaMalloc");
+    return address;
+  }
+  void give_back(void* memory) noexcept override { (void)cudaFree(memory); }
+  void settle() noexcept override { (void)cudaStreamSynchronize(stream_); }
+
+ private:
+  cudaStream_t stream_;
+};
+
+class Event final : public Mark {
+ public:
+  explicit Event(cudaStream_t stream) {
+    // Whoever waits for a step sleeps.
+    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming | cudaEventBlockingSync), "cudaEventCreate");
+    check(cudaEventRecord(event_, stream), "cudaEventRecord");
+  }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  ~Event() override { (void)cudaEventDestroy(event_); }
+  void wait() override { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
 }  // namespace
 
 CudaDevice& current() {
@@ -88,7 +127,7 @@ CudaDevice::CudaDevice(int ordinal) : ordinal_(ordinal), name_("cuda:" + std::to
   compute_capability_ =
       10 * attribute(cudaDevAttrComputeCapabilityMajor) + attribute(cudaDevAttrComputeCapabilityMinor);
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
-  pool_ = std::make_shared<MemoryPool>(name_);
+  pool_ = std::make_shared<MemoryPool>(std::make_unique<Driver>(stream_));
 }
 
 std::string CudaDevice::description() const {
@@ -106,6 +145,41 @@ void CudaDevice::activate() {
   if (current_device == this) return;
   check(cudaSetDevice(ordinal_), "cudaSetDevice");
   current_device = this;
+}
+
+std::shared_ptr<void> CudaDevice::allocate(size_t bytes) {
+  // SWAN_CUDA_POISON: whatever reads what nothing has written finds NaN. For tests.
+  static const bool poison = std::getenv("SWAN_CUDA_POISON") != nullptr;
+  for (;;) {
+    if (auto memory = pool_->allocate(bytes)) {
+      if (poison) check(cudaMemsetAsync(memory.get(), 0xFF, bytes, stream_), "cudaMemsetAsync");
+      return memory;
+    }
+    // Work may still read what leaves, but whatever gets its memory comes after that in the stream. A recording in the
+    // making cannot wait for memory to be given back to the driver.
+    if (recording_ || !copies().drop_one()) break;
+  }
+  constexpr double kGiB = 1 << 30;
+  const auto gib = [](size_t count) { return static_cast<double>(count) / kGiB; };
+  const size_t limit = pool_->limit_bytes();
+  if (limit != 0 && pool_->held_bytes() + bytes > limit)
+    fail(ErrorCode::kOutOfMemory,
+         "{}: {:.2f} GiB of GPU memory were asked for, and Swan holds {:.2f} of the {:.2f} GiB that --memory-budget "
+         "allows. Allow more, make a smaller picture or clip or fewer at once, or compute with --device cpu.",
+         name_, gib(bytes), gib(pool_->held_bytes()), gib(limit));
+  size_t free = 0, total = 0;
+  (void)cudaMemGetInfo(&free, &total);
+  fail(ErrorCode::kOutOfMemory,
+       "{}: {:.2f} GiB of GPU memory were asked for; {:.2f} of {:.2f} GiB are free, and Swan holds {:.2f}. Make a "
+       "smaller picture or clip or fewer at once, close other programs that use the GPU, or compute with --device cpu.",
+       name_, gib(bytes), gib(free), gib(total), gib(pool_->held_bytes()));
+}
+
+void CudaDevice::set_memory_limit(size_t bytes) {
+  pool_->set_limit(bytes);
+  if (bytes == 0) return;
+  if (pool_->held_bytes() > bytes) pool_->trim();
+  while (pool_->held_bytes() > bytes && copies().drop_one()) pool_->trim();
 }
 
 void CudaDevice::upload(void* to, const void* from, size_t bytes) {
@@ -144,6 +218,8 @@ void CudaDevice::convert(const void* from, DType from_dtype, void* to, DType to_
 
 void CudaDevice::synchronize() { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
+std::unique_ptr<Mark> CudaDevice::mark() { return std::make_unique<Event>(stream_); }
+
 CublasLt& CudaDevice::cublaslt() {
   if (!cublaslt_) cublaslt_ = std::make_unique<CublasLt>(*this);
   return *cublaslt_;
@@ -157,60 +233,87 @@ Cudnn& CudaDevice::cudnn() {
 namespace {
 class Graph final : public Recording {
  public:
-  Graph(cudaGraph_t graph, cudaStream_t stream, std::shared_ptr<MemoryPool> pool, int owner)
-      : graph_(graph), stream_(stream), pool_(std::move(pool)), owner_(owner) {
-    check(cudaGraphInstantiate(&executable_, graph_, 0), "cudaGraphInstantiate");
-  }
+  Graph(cudaGraphExec_t executable, cudaStream_t stream, std::shared_ptr<MemoryPool> pool, int owner,
+        std::vector<Tensor> copies)
+      : executable_(executable), stream_(stream), pool_(std::move(pool)), owner_(owner), copies_(std::move(copies)) {}
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
   ~Graph() override {
     (void)cudaStreamSynchronize(stream_);
     (void)cudaGraphExecDestroy(executable_);
-    (void)cudaGraphDestroy(graph_);
     pool_->release_private(owner_);
   }
   void launch() override { check(cudaGraphLaunch(executable_, stream_), "cudaGraphLaunch"); }
 
  private:
-  cudaGraph_t graph_;
+  cudaGraphExec_t executable_;
   cudaStream_t stream_;
   std::shared_ptr<MemoryPool> pool_;
   int owner_;
-  cudaGraphExec_t executable_ = nullptr;
+  std::vector<Tensor> copies_;  // that its kernels read
+};
+
+// Work that is being captured; without finish(), nothing of it stays.
+class Capture {
+ public:
+  Capture(cudaStream_t stream, MemoryPool& pool, DeviceCopies& copies, bool& recording)
+      : stream_(stream), pool_(pool), copies_(copies), recording_(recording) {
+    // Relaxed: the pool may ask the driver for memory meanwhile.
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+    owner_ = pool_.begin_private();
+    copies_.hold_used();
+    recording_ = true;
+  }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+  ~Capture() {
+    (void)end();
+    if (graph_ != nullptr) (void)cudaGraphDestroy(graph_);
+    if (!kept_) pool_.release_private(owner_);
+    (void)cudaGetLastError();
+  }
+  // Null when the driver refuses.
+  std::unique_ptr<Recording> finish(const std::shared_ptr<MemoryPool>& pool) {
+    cudaGraphExec_t executable = nullptr;
+    if (end() != cudaSuccess || cudaGraphInstantiate(&executable, graph_, 0) != cudaSuccess) return nullptr;
+    kept_ = true;
+    return std::make_unique<Graph>(executable, stream_, pool, owner_, std::move(used_));
+  }
+
+ private:
+  cudaError_t end() {
+    if (!recording_) return cudaSuccess;
+    recording_ = false;
+    used_ = copies_.release_held();
+    pool_.end_private();
+    return cudaStreamEndCapture(stream_, &graph_);
+  }
+
+  cudaStream_t stream_;
+  MemoryPool& pool_;
+  DeviceCopies& copies_;
+  bool& recording_;
+  int owner_ = 0;
+  bool kept_ = false;
+  cudaGraph_t graph_ = nullptr;
+  std::vector<Tensor> used_;
 };
 }  // namespace
 
 std::unique_ptr<Recording> CudaDevice::record(const std::function<void()>& work) {
   activate();
-  const int owner = pool_->begin_private();
-  recording_ = true;
-  cudaGraph_t graph = nullptr;
-  bool complete = false;
-  const auto end = [&] {
-    recording_ = false;
-    pool_->end_private();
-    return cudaStreamEndCapture(stream_, &graph);
-  };
-  // Relaxed: the pool may ask the driver for memory meanwhile.
-  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+  Capture capture(stream_, *pool_, copies(), recording_);
   try {
     work();
-    complete = true;
+    return capture.finish(pool_);
   } catch (const NotRecordable&) {
-  } catch (...) {
-    (void)end();
-    if (graph != nullptr) (void)cudaGraphDestroy(graph);
-    pool_->release_private(owner);
-    throw;
-  }
-  const cudaError_t status = end();
-  if (!complete || status != cudaSuccess) {
-    (void)cudaGetLastError();
-    if (graph != nullptr) (void)cudaGraphDestroy(graph);
-    pool_->release_private(owner);
+    return nullptr;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kOutOfMemory) throw;
+    log(LogLevel::kDebug, "{}: there is no memory for a recording of the step; its parts are launched one by one.",
+        name_);
     return nullptr;
   }
-  return std::make_unique<Graph>(graph, stream_, pool_, owner);
 }
 
 }  // namespace swan::backends::cuda

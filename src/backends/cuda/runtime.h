@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/device.h"
-#include "cuda/memory_pool.h"
+#include "core/memory_pool.h"
 #include "swan/tensor.h"
 
 namespace swan::backends::cuda {
@@ -30,14 +30,16 @@ class CudaDevice final : public Device {
 
   [[nodiscard]] const std::string& name() const noexcept override { return name_; }
   void activate() override;
-  [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes) override { return pool_->allocate(bytes); }
+  [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes) override;
   void upload(void* to, const void* from, size_t bytes) override;
   void download(void* to, const void* from, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;
   void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) override;
   void synchronize() override;
+  [[nodiscard]] std::unique_ptr<Mark> mark() override;
   [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   void trim() override { pool_->trim(); }
+  void set_memory_limit(size_t bytes) override;
   [[nodiscard]] size_t peak_bytes() const override { return pool_->peak_bytes(); }
   void reset_peak() override { pool_->reset_peak(); }
 

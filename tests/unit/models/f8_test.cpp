@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/device.h"
 #include "core/generator.h"
 #include "core/replay.h"
 #include "cpu/kernels.h"
@@ -99,13 +100,21 @@ TEST_P(F8, OnlyBigLayersOfSuitableShapesAreRounded) {
   EXPECT_TRUE(support::identical(run(small, 32, f8), exact));
 }
 
-TEST_P(F8, LayersShareWhatTheyReadAndComeBackAfterTheirPagesAreDropped) {
+TEST_P(F8, LayersShareWhatTheyReadAndComeBackAfterTheirCopiesAreDropped) {
   const Layers layers({{"a", {48, 32}}, {"b", {64, 48}}});
   const nn::Scope s = layers.scope();
   Context ctx = f8();
   const nn::Linear a((s / "a").f8(), 32, 48), b((s / "b").f8(), 48, 64);
   const Tensor x = ctx.to_compute(normal({2, 5, 32}, 9));
   const nn::LinearInput read = a.read(x, ctx);
+  (void)a.forward(read, ctx);
+  if (ctx.device() != nullptr) {
+    const size_t before = ctx.device()->copies().bytes();
+    const nn::Linear again((s / "a").f8(), 32, 48);
+    (void)again.forward(read, ctx);
+    // The weight in e4m3 and the bias as the layer has it: nothing in 16 bits or more of the weight's 48 x 32.
+    EXPECT_EQ(ctx.device()->copies().bytes() - before, 48U * 32 + 48 * 2);
+  }
   ASSERT_TRUE(read.is_rounded());
   EXPECT_EQ(read.rows(), 10);
   const Tensor y = a.forward(read, ctx);
@@ -118,6 +127,13 @@ TEST_P(F8, LayersShareWhatTheyReadAndComeBackAfterTheirPagesAreDropped) {
   const Tensor parts = b.forward(a.forward(read, ctx, ops::Activation::kGeluTanh), ctx).on(nullptr, DType::kF32);
   EXPECT_LT(support::distance(next, parts).relative_l2, 0.02);  // some codes differ where bf16 stood in between
   a.drop_pages();
+  // When a device's memory is needed, nothing of a weight stays there but its scales.
+  if (ctx.device() != nullptr) {
+    EXPECT_GT(ctx.device()->copies().bytes(), 0U);
+    while (ctx.device()->copies().drop_one()) {
+    }
+    EXPECT_EQ(ctx.device()->copies().bytes(), 0U);
+  }
   EXPECT_TRUE(support::identical(a.forward(read, ctx).cpu(), y.cpu()));
 }
 

@@ -1,13 +1,11 @@
-#include "cuda/memory_pool.h"
-
-#include <cuda_runtime_api.h>
+#include "core/memory_pool.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/error.h"
-#include "cuda/runtime.h"
 
-namespace swan::backends::cuda {
+namespace swan {
 
 namespace {
 constexpr size_t kAlignment = 512;
@@ -25,6 +23,7 @@ struct MemoryPool::Block {
   int owner;
   bool small;
   bool used = false;
+  bool fresh = false;  // taken over by its owner and not used since
   Block *before = nullptr, *after = nullptr;
 
   static bool less(const Block* a, const Block* b) {
@@ -51,29 +50,16 @@ MemoryPool::Block* MemoryPool::find(size_t bytes) {
 MemoryPool::Block* MemoryPool::reserve(size_t bytes) {
   const bool small = bytes < kSmall;
   const size_t segment = small ? kSmallSegment : rounded(bytes, kGranule);
-  void* address = nullptr;
-  cudaError_t status = cudaMalloc(&address, segment);
-  if (status == cudaErrorMemoryAllocation && owner_ == 0) {
-    // Pieces of the cache may be too small each; together they may suffice. Work in flight must not lose its memory.
-    (void)cudaGetLastError();
-    (void)cudaDeviceSynchronize();
+  const auto take = [&] { return limit_ != 0 && held_ + segment > limit_ ? nullptr : source_->take(segment); };
+  void* address = take();
+  if (address == nullptr && owner_ == 0) {
+    // Pieces of the cache may be too small each; together they may suffice.
     trim_locked();
-    status = cudaMalloc(&address, segment);
+    address = take();
   }
-  if (status == cudaErrorMemoryAllocation) {
-    (void)cudaGetLastError();
-    size_t free = 0, total = 0;
-    (void)cudaMemGetInfo(&free, &total);
-    constexpr double kGiB = 1 << 30;
-    fail(ErrorCode::kOutOfMemory,
-         "{}: {:.2f} GiB of GPU memory were asked for; {:.2f} of {:.2f} GiB are free, and Swan holds {:.2f}. Make a "
-         "smaller picture or fewer at once, close other programs that use the GPU, or compute with --device cpu.",
-         device_name_, static_cast<double>(segment) / kGiB, static_cast<double>(free) / kGiB,
-         static_cast<double>(total) / kGiB, static_cast<double>(allocated_) / kGiB);
-  }
-  check(status, "cudaMalloc");
-  allocated_ += segment;
-  peak_ = std::max(peak_, allocated_);
+  if (address == nullptr) return nullptr;
+  held_ += segment;
+  peak_ = std::max(peak_, held_);
   return new Block{.address = static_cast<char*>(address), .bytes = segment, .owner = owner_, .small = small};
 }
 
@@ -82,6 +68,8 @@ std::shared_ptr<void> MemoryPool::allocate(size_t bytes) {
   const size_t wanted = rounded(std::max<size_t>(bytes, 1), kAlignment);
   Block* block = find(wanted);
   if (block == nullptr) block = reserve(wanted);
+  if (block == nullptr) return nullptr;
+  block->fresh = false;
   if (block->bytes - wanted >= (block->small ? kAlignment : kSmall)) {
     auto* rest = new Block{.address = block->address + wanted,
                            .bytes = block->bytes - wanted,
@@ -105,6 +93,7 @@ void MemoryPool::release(Block* block) noexcept {
   Free& free = free_blocks(block->owner);
   const auto join = [&](Block* first, Block* second) {  // second leaves
     first->bytes += second->bytes;
+    first->fresh = false;
     first->after = second->after;
     if (second->after != nullptr) second->after->before = first;
     delete second;
@@ -128,16 +117,33 @@ void MemoryPool::trim() {
 
 void MemoryPool::trim_locked() noexcept {
   Free& free = free_blocks(0);
+  bool settled = false;
   for (auto it = free.begin(); it != free.end();) {
     Block* block = *it;
     if (block->before != nullptr || block->after != nullptr) {
       ++it;
       continue;
     }
-    (void)cudaFree(block->address);
-    allocated_ -= block->bytes;
+    if (!settled) source_->settle();
+    settled = true;
+    source_->give_back(block->address);
+    held_ -= block->bytes;
     it = free.erase(it);
     delete block;
+  }
+}
+
+// Free blocks of one owner become another's.
+template <typename Suits>
+void MemoryPool::hand_over(int from, int to, const Suits& suits) {
+  std::vector<Block*> blocks;
+  for (Block* block : free_blocks(from))
+    if (suits(*block)) blocks.push_back(block);
+  for (Block* block : blocks) {
+    free_blocks(from).erase(block);
+    block->owner = to;
+    block->fresh = true;
+    free_blocks(to).insert(block);
   }
 }
 
@@ -146,33 +152,46 @@ int MemoryPool::begin_private() {
   SWAN_ASSERT(owner_ == 0);
   owner_ = ++last_owner_;
   live_.insert(owner_);
+  hand_over(0, owner_, [](const Block& b) { return b.before == nullptr && b.after == nullptr; });
   return owner_;
 }
 
 void MemoryPool::end_private() {
   const std::scoped_lock lock(mutex_);
+  hand_over(owner_, 0, [](const Block& b) { return b.fresh && b.before == nullptr && b.after == nullptr; });
   owner_ = 0;
 }
 
 void MemoryPool::release_private(int owner) {
   const std::scoped_lock lock(mutex_);
   live_.erase(owner);  // blocks in use become everyone's when they are freed
-  const auto it = free_.find(owner);
-  if (it == free_.end()) return;
-  for (Block* block : it->second) {
-    block->owner = 0;
-    free_blocks(0).insert(block);
-  }
-  free_.erase(it);
+  hand_over(owner, 0, [](const Block&) { return true; });
+  free_.erase(owner);
+}
+
+void MemoryPool::set_limit(size_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  limit_ = bytes;
+}
+
+size_t MemoryPool::held_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return held_;
+}
+
+size_t MemoryPool::limit_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return limit_;
 }
 
 size_t MemoryPool::peak_bytes() const {
   const std::scoped_lock lock(mutex_);
   return peak_;
 }
+
 void MemoryPool::reset_peak() {
   const std::scoped_lock lock(mutex_);
-  peak_ = allocated_;
+  peak_ = held_;
 }
 
-}  // namespace swan::backends::cuda
+}  // namespace swan

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/convert.h"
+#include "core/device.h"
+#include "core/error.h"
+#include "core/memory_pool.h"
+
+namespace swan::support {
+
+/// Memory of the host that counts what it hands out and has an end.
+class CountingSource final : public MemorySource {
+ public:
+  explicit CountingSource(size_t capacity = SIZE_MAX) : capacity_(capacity) {}
+  void* take(size_t bytes) override {
+    if (bytes > capacity_ - out_) return nullptr;
+    ++taken;
+    out_ += bytes;
+    void* memory = std::malloc(bytes);
+    sizes_[memory] = bytes;
+    return memory;
+  }
+  void give_back(void* memory) noexcept override {
+    out_ -= sizes_[memory];
+    sizes_.erase(memory);
+    std::free(memory);
+  }
+  void settle() noexcept override { ++settled; }
+
+  [[nodiscard]] size_t out() const noexcept { return out_; }
+  int taken = 0, settled = 0;
+
+ private:
+  size_t capacity_, out_ = 0;
+  std::map<void*, size_t> sizes_;
+};
+
+/// A device whose memory is the host's, so that what manages devices can be tested without one. It does all at once and
+/// records nothing.
+class FakeDevice final : public Device {
+ public:
+  explicit FakeDevice(size_t capacity = SIZE_MAX)
+      : pool_(std::make_shared<MemoryPool>(std::make_unique<CountingSource>(capacity))) {}
+  [[nodiscard]] const std::string& name() const noexcept override { return name_; }
+  void activate() override {}
+  [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes) override {
+    for (;;) {
+      if (auto memory = pool_->allocate(bytes)) return memory;
+      if (!copies().drop_one()) fail(ErrorCode::kOutOfMemory, "fake: no memory for {} bytes.", bytes);
+    }
+  }
+  void upload(void* to, const void* from, size_t bytes) override {
+    ++uploads;
+    std::memcpy(to, from, bytes);
+  }
+  void download(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) override {
+    swan::convert(from, from_dtype, to, to_dtype, count);
+  }
+  void synchronize() override {}
+  [[nodiscard]] std::unique_ptr<Mark> mark() override {
+    struct Done final : Mark {
+      explicit Done(int& count) : waits(count) {}
+      void wait() override { ++waits; }
+      int& waits;
+    };
+    return std::make_unique<Done>(waits);
+  }
+  [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& /*work*/) override { return nullptr; }
+  void trim() override { pool_->trim(); }
+  void set_memory_limit(size_t bytes) override { pool_->set_limit(bytes); }
+  [[nodiscard]] size_t peak_bytes() const override { return pool_->peak_bytes(); }
+  void reset_peak() override { pool_->reset_peak(); }
+
+  [[nodiscard]] MemoryPool& pool() noexcept { return *pool_; }
+  int uploads = 0, waits = 0;
+
+ private:
+  std::string name_ = "fake:0";
+  std::shared_ptr<MemoryPool> pool_;
+};
+
+}  // namespace swan::support
