@@ -101,9 +101,11 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
   o.group("Model");
   o.text("--model", a.model, "DIR", fmt::format("Repository in diffusers' layout (default: {})", embedded), folder());
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
-  o.text("--dtype", a.dtype, "TYPE",
-         "How weights are kept (CPU) or computed with (GPU): auto (as stored, the default), f32, bf16 or f16",
-         choice({"auto", "f32", "bf16", "f16"}));
+  o.text(
+      "--dtype", a.dtype, "TYPE",
+      "How weights are kept (CPU) or computed with (GPU): auto (as stored, the default), f32, bf16 or f16; fp8 (GPU): "
+      "as auto, with the transformer's big products in 8 bits",
+      choice({"auto", "f32", "bf16", "f16", "fp8"}));
   o.text("--device", a.device, "NAME",
          "auto (default: a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU",
          choice({"auto", "cpu", "cuda"}));

@@ -22,7 +22,7 @@ void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, i
     model = *a.model;
   }
   if (a.variant) load.variant = *a.variant;
-  if (a.dtype) load.dtype = parse_choice("--dtype", *a.dtype, {"auto", "f32", "bf16", "f16"});
+  if (a.dtype) load.dtype = parse_choice("--dtype", *a.dtype, {"auto", "f32", "bf16", "f16", "fp8"});
   if (a.device) load.device = parse_device(*a.device);
   if (a.memory_budget) load.memory_budget = parse_bytes("--memory-budget", *a.memory_budget, uint64_t{1} << 28);
   if (a.threads) threads = parse_int("--threads", *a.threads, 1, 4096);

@@ -25,8 +25,8 @@ bool read_all(std::string_view text, T& value) noexcept {
 // What people write for a dtype or device in other programs.
 const std::map<std::string, std::string, std::less<>>& familiar_values() {
   static const std::map<std::string, std::string, std::less<>> table = {
-      {"float32", "f32"},   {"float", "f32"}, {"float16", "f16"}, {"half", "f16"},
-      {"bfloat16", "bf16"}, {"fp32", "f32"},  {"fp16", "f16"},
+      {"float32", "f32"}, {"float", "f32"}, {"float16", "f16"}, {"half", "f16"}, {"bfloat16", "bf16"},
+      {"fp32", "f32"},    {"fp16", "f16"},  {"float8", "fp8"},  {"f8", "fp8"},   {"e4m3", "fp8"},
   };
   return table;
 }

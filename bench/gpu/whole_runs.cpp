@@ -90,8 +90,8 @@ Workload sana(const GpuOptions& options, const Family& family, const std::string
   };
   auto kept = std::shared_ptr<Kept>(
       new Kept{.repository = {family, transformer, options.weights}, .pipeline = nullptr, .request = {}, .result = {}});
-  kept->pipeline = ImagePipeline::open(kept->repository.path(), {.dtype = std::string(dtype_name(options.dtype)),
-                                                                 .device = fmt::format("cuda:{}", options.device)});
+  kept->pipeline = ImagePipeline::open(
+      kept->repository.path(), {.dtype = options.dtype_name(), .device = fmt::format("cuda:{}", options.device)});
   Generator generator(0);
   kept->request.height = kept->request.width = 1024;
   kept->request.num_inference_steps = family.num_inference_steps;

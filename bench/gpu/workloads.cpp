@@ -34,7 +34,8 @@ Component open(const GpuOptions& options, const std::string& name, const std::st
 constexpr const char* kDiffusion = "diffusion_pytorch_model";
 
 Context context(const GpuOptions& options) {
-  return {backends::cuda_kernels(), &backends::cuda_device(options.device), options.dtype};
+  const Context plain(backends::cuda_kernels(), &backends::cuda_device(options.device), options.dtype);
+  return plain.with_f8(options.f8);
 }
 
 // What a shared Replay needs to outlive the function that makes a workload.
@@ -51,7 +52,8 @@ Workload replayed(std::shared_ptr<Kept<Model>> kept, double flops, Work work) {
   kept->replay = std::make_unique<Replay>(kept->ctx);
   return {.device = kept->ctx.device(),
           .run = [kept, work] { (void)kept->replay->run(kept->inputs, work); },
-          .flops = flops};
+          .flops = flops,
+          .output = [kept, work] { return work(kept->inputs).on(nullptr, DType::kF32); }};
 }
 
 Tensor noise(const Shape& shape, Device* device) {

@@ -25,9 +25,10 @@ struct EmbedCacheOptions {
 /// How to open a repository.
 struct LoadOptions {
   std::string variant = {};  ///< "fp16" picks model.fp16.safetensors; empty: the plain files
-  /// auto ($SWAN_DTYPE if set), f32, bf16, f16. On the CPU: the storage of the weights (auto: as stored); it computes
-  /// in f32. On a GPU: what networks compute in (auto: as the weights are stored, but bf16 for text encoders and
-  /// transformers in f32).
+  /// auto ($SWAN_DTYPE if set), f32, bf16, f16, fp8. On the CPU: the storage of the weights (auto: as stored); it
+  /// computes in f32. On a GPU: what networks compute in (auto: as the weights are stored, but bf16 for text encoders
+  /// and transformers in f32). fp8: as auto, but the big linear layers of the transformer multiply in e4m3, which needs
+  /// a GPU of compute capability 8.9 or newer.
   std::string dtype = "auto";
   /// auto ($SWAN_DEVICE if set, else a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU
   std::string device = "auto";

@@ -44,7 +44,18 @@ class Context {
   }
 
   /// The same for another dtype; constants are made anew.
-  [[nodiscard]] Context with_dtype(DType dtype) const { return {*kernels_, device_, dtype, cancel_}; }
+  [[nodiscard]] Context with_dtype(DType dtype) const {
+    Context made(*kernels_, device_, dtype, cancel_);
+    made.f8_ = f8_;
+    return made;
+  }
+  /// The same, in which the linear layers that a network marks as big (nn::Scope::f8) multiply in e4m3, or do not.
+  [[nodiscard]] Context with_f8(bool on) const {
+    Context made = with_dtype(dtype_);
+    made.f8_ = on;
+    return made;
+  }
+  [[nodiscard]] bool f8() const noexcept { return f8_; }
 
   /// Taps record activations by module path, as a PyTorch forward hook would see them: "transformer_blocks.0.attn1",
   /// and "path#1", "path#2" for further calls of the same module.
@@ -57,6 +68,7 @@ class Context {
   const ops::KernelTable* kernels_;
   Device* device_ = nullptr;
   DType dtype_ = DType::kF32;
+  bool f8_ = false;
   const std::atomic<bool>* cancel_;
   std::map<std::string, Tensor> constants_;
   bool recording_ = false;

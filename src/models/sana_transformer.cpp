@@ -68,8 +68,11 @@ class SanaAttention : public nn::Module {
     norm_k_.emplace(s / "norm_k", d.inner_dim, nn::RmsNorm::Options{.eps = 1e-5F});
   }
 
+  // Whose input all that reads `hidden` below shares.
+  [[nodiscard]] const nn::Linear& reader() const { return to_q_; }
+
   // hidden [B, N, C] to [B, N, C], every token with every other in linear time.
-  [[nodiscard]] Tensor forward_linear(const Tensor& hidden, int64_t heads, Context& ctx) const {
+  [[nodiscard]] Tensor forward_linear(const nn::LinearInput& hidden, int64_t heads, Context& ctx) const {
     const Tensor y = ops::relu_linear_attention(query(hidden, ctx), key(hidden, ctx), to_v_.forward(hidden, ctx), heads,
                                                 1e-15F, ctx);
     return tap(ctx, to_out_.forward(y, ctx));
@@ -77,7 +80,8 @@ class SanaAttention : public nn::Module {
 
   // What the tokens attend to: text [B, L, C'].
   [[nodiscard]] SanaText::Keys keys(const Tensor& text, Context& ctx) const {
-    return {key(text, ctx), to_v_.forward(text, ctx)};
+    const nn::LinearInput read = to_k_.read(text, ctx);
+    return {key(read, ctx), to_v_.forward(read, ctx)};
   }
   // hidden [B, N, C] attends to the text.
   [[nodiscard]] Tensor forward_softmax(const Tensor& hidden, const SanaText::Keys& text,
@@ -86,11 +90,11 @@ class SanaAttention : public nn::Module {
   }
 
  private:
-  [[nodiscard]] Tensor query(const Tensor& x, Context& ctx) const {
+  [[nodiscard]] Tensor query(const nn::LinearInput& x, Context& ctx) const {
     const Tensor q = to_q_.forward(x, ctx);
     return norm_q_ ? tap(ctx, norm_q_->forward(q, ctx), "norm_q") : q;
   }
-  [[nodiscard]] Tensor key(const Tensor& x, Context& ctx) const {
+  [[nodiscard]] Tensor key(const nn::LinearInput& x, Context& ctx) const {
     const Tensor k = to_k_.forward(x, ctx);
     return norm_k_ ? tap(ctx, norm_k_->forward(k, ctx), "norm_k") : k;
   }
@@ -159,11 +163,11 @@ class SanaTransformerBlock : public nn::Module {
         cross_{.heads = c.num_cross_attention_heads,
                .kv_heads = c.num_cross_attention_heads,
                .scale = 1.0F / std::sqrt(static_cast<float>(c.cross_attention_head_dim))},
-        attn1_({c.inner_dim(), c.inner_dim(), c.inner_dim(), c.attention_bias, c.qk_norm}, s / "attn1"),
+        attn1_({c.inner_dim(), c.inner_dim(), c.inner_dim(), c.attention_bias, c.qk_norm}, (s / "attn1").f8()),
         attn2_({c.inner_dim(), c.cross_attention_dim, c.num_cross_attention_heads * c.cross_attention_head_dim, true,
                 c.qk_norm},
-               s / "attn2"),
-        ff_(s / "ff", c.inner_dim(), c.inner_dim(), {.expand_ratio = c.mlp_ratio, .residual_connection = false}),
+               (s / "attn2").f8()),
+        ff_((s / "ff").f8(), c.inner_dim(), c.inner_dim(), {.expand_ratio = c.mlp_ratio, .residual_connection = false}),
         scale_shift_table_(s.vector("scale_shift_table", {6, c.inner_dim()})) {
     if (!c.norm_elementwise_affine) return;
     norm2_weight_ = (s / "norm2").vector("weight", {c.inner_dim()});
@@ -188,8 +192,9 @@ class SanaTransformerBlock : public nn::Module {
       const Tensor none = Tensor::zeros({batch, channels}, DType::kF32);
       return ops::layer_norm_modulate(hidden, none, none, eps_, ctx);
     });
-    Tensor x = ops::layer_norm_modulate(hidden, scale_msa, shift_msa, eps_, ctx);
-    hidden = ops::add_gated(hidden, gate_msa, attn1_.forward_linear(x, heads_, ctx), ctx);
+    const nn::LinearInput normed =
+        nn::layer_norm_modulate_into(attn1_.reader(), hidden, scale_msa, shift_msa, eps_, ctx);
+    hidden = ops::add_gated(hidden, gate_msa, attn1_.forward_linear(normed, heads_, ctx), ctx);
 
     // 3. Cross-attention to the prompt, from the un-normalised hidden state
     ops::AttentionOptions cross = cross_;
@@ -198,7 +203,7 @@ class SanaTransformerBlock : public nn::Module {
 
     // 4. Feed-forward over the grid
     if (norm2_weight_.defined()) fold_norm2(shift_mlp, scale_mlp, ctx);
-    x = ops::layer_norm_modulate(hidden, scale_mlp, shift_mlp, eps_, ctx);
+    Tensor x = ops::layer_norm_modulate(hidden, scale_mlp, shift_mlp, eps_, ctx);
     x = ff_.forward(x.reshape({batch, height, width, channels}), ctx).reshape({batch, height * width, channels});
     return tap(ctx, ops::add_gated(hidden, gate_mlp, x, ctx));
   }

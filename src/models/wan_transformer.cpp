@@ -97,8 +97,11 @@ class WanAttention : public nn::Module {
         norm_q_(s / "norm_q", c.inner_dim(), {.eps = static_cast<float>(c.eps)}),
         norm_k_(s / "norm_k", c.inner_dim(), {.eps = static_cast<float>(c.eps)}) {}
 
+  // Whose input all that reads `hidden` below shares.
+  [[nodiscard]] const nn::Linear& reader() const { return to_q_; }
+
   // [B, N, C] to [B, N, C]
-  [[nodiscard]] Tensor forward(const Tensor& hidden, const Rope& rope, Context& ctx) const {
+  [[nodiscard]] Tensor forward(const nn::LinearInput& hidden, const Rope& rope, Context& ctx) const {
     tap_made(ctx, "norm_q", [&] { return norm_q_.forward(to_q_.forward(hidden, ctx), ctx); });
     const Tensor q = norm_q_.forward_rotated(to_q_.forward(hidden, ctx), rope.cos, rope.sin, ctx);
     const Tensor k = norm_k_.forward_rotated(to_k_.forward(hidden, ctx), rope.cos, rope.sin, ctx);
@@ -108,9 +111,10 @@ class WanAttention : public nn::Module {
 
   // What the tokens attend to: text [B, L, C].
   [[nodiscard]] WanText::Keys keys(const Tensor& text, Context& ctx) const {
-    return {norm_k_.forward(to_k_.forward(text, ctx), ctx), to_v_.forward(text, ctx)};
+    const nn::LinearInput read = to_k_.read(text, ctx);
+    return {norm_k_.forward(to_k_.forward(read, ctx), ctx), to_v_.forward(read, ctx)};
   }
-  [[nodiscard]] Tensor forward(const Tensor& hidden, const WanText::Keys& keys, const Tensor& bias,
+  [[nodiscard]] Tensor forward(const nn::LinearInput& hidden, const WanText::Keys& keys, const Tensor& bias,
                                Context& ctx) const {
     ops::AttentionOptions options = options_;
     options.bias = bias;
@@ -118,7 +122,7 @@ class WanAttention : public nn::Module {
   }
 
  private:
-  [[nodiscard]] Tensor query(const Tensor& hidden, Context& ctx) const {
+  [[nodiscard]] Tensor query(const nn::LinearInput& hidden, Context& ctx) const {
     return tap(ctx, norm_q_.forward(to_q_.forward(hidden, ctx), ctx), "norm_q");
   }
 
@@ -169,10 +173,10 @@ class WanTransformerBlock : public nn::Module {
       : Module(s),
         eps_(static_cast<float>(c.eps)),
         dim_(c.inner_dim()),
-        attn1_(c, s / "attn1"),
-        attn2_(c, s / "attn2"),
-        ffn_in_(s / "ffn" / "net" / 0 / "proj", c.inner_dim(), c.ffn_dim),
-        ffn_out_(s / "ffn" / "net" / 2, c.ffn_dim, c.inner_dim()),
+        attn1_(c, (s / "attn1").f8()),
+        attn2_(c, (s / "attn2").f8()),
+        ffn_in_((s / "ffn" / "net" / 0 / "proj").f8(), c.inner_dim(), c.ffn_dim),
+        ffn_out_((s / "ffn" / "net" / 2).f8(), c.ffn_dim, c.inner_dim()),
         scale_shift_table_(s.vector("scale_shift_table", {1, 6, c.inner_dim()})) {
     if (c.cross_attn_norm) norm2_.emplace(s / "norm2", c.inner_dim(), static_cast<float>(c.eps));
   }
@@ -189,17 +193,16 @@ class WanTransformerBlock : public nn::Module {
 
     // 1. Self-attention
     tap_made(ctx, "norm1", [&] { return normed(hidden, ctx); });
-    const Tensor attended =
-        attn1_.forward(ops::layer_norm_modulate(hidden, scale_msa, shift_msa, eps_, ctx), rope, ctx);
-    hidden = ops::add_gated(hidden, gate_msa, attended, ctx);
+    const nn::LinearInput x = nn::layer_norm_modulate_into(attn1_.reader(), hidden, scale_msa, shift_msa, eps_, ctx);
+    hidden = ops::add_gated(hidden, gate_msa, attn1_.forward(x, rope, ctx), ctx);
 
     // 2. Cross-attention
-    const Tensor query = norm2_ ? norm2_->forward(hidden, ctx) : hidden;
+    const nn::LinearInput query = norm2_ ? norm2_->forward_into(attn2_.reader(), hidden, ctx) : hidden;
     hidden = ops::add(hidden, attn2_.forward(query, keys, text_bias, ctx), ctx);
 
     // 3. Feed-forward
-    const Tensor fed = feed_forward(ops::layer_norm_modulate(hidden, c_scale_msa, c_shift_msa, eps_, ctx), ctx);
-    return tap(ctx, ops::add_gated(hidden, c_gate_msa, fed, ctx));
+    const nn::LinearInput fed = nn::layer_norm_modulate_into(ffn_in_, hidden, c_scale_msa, c_shift_msa, eps_, ctx);
+    return tap(ctx, ops::add_gated(hidden, c_gate_msa, feed_forward(fed, ctx), ctx));
   }
 
  private:
@@ -209,14 +212,13 @@ class WanTransformerBlock : public nn::Module {
   }
 
   // Some thousand tokens at a time: all of a long clip's would take a gigabyte between the two layers.
-  [[nodiscard]] Tensor feed_forward(const Tensor& x, Context& ctx) const {
+  [[nodiscard]] Tensor feed_forward(const nn::LinearInput& x, Context& ctx) const {
     constexpr int64_t kTokenBytes = int64_t{1} << 14;  // about, of 1.3B
     const int64_t tokens = ctx.band_bytes() / kTokenBytes;
-    const Tensor rows = x.reshape({x.dim(0) * x.dim(1), dim_});
     std::vector<Tensor> parts;
-    for (int64_t begin = 0; begin < rows.dim(0); begin += tokens) {
-      const Tensor some = rows.slice(begin, std::min(rows.dim(0), begin + tokens));
-      parts.push_back(ffn_out_.forward(ffn_in_.forward(some, ctx, ops::Activation::kGeluTanh), ctx));
+    for (int64_t begin = 0; begin < x.rows(); begin += tokens) {
+      const nn::LinearInput some = x.slice(begin, std::min(x.rows(), begin + tokens));
+      parts.push_back(ffn_out_.forward(ffn_in_.forward_into(ffn_out_, some, ctx, ops::Activation::kGeluTanh), ctx));
     }
     return tap(ctx, ops::concat_rows(parts, ctx).reshape(x.shape()), "ffn");
   }

@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include "core/error.h"
 #include "ops/attention.h"
 #include "ops/layout.h"
 
@@ -31,19 +32,43 @@ void fold(Tensor& weight, Tensor& bias, const Tensor& factor, const Tensor& offs
   weight = scaled.constant();
   bias = shifted.constant();
 }
+
+Tensor linear_f8(const ops::QuantizedRows& x, const ops::LinearWeight& w, const F8Weight& f8, Context& ctx,
+                 ops::Activation activation) {
+  return ops::linear_f8(x, f8.get(w.weight, ctx), w.bias, activation, ctx);
+}
 }  // namespace
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
     : Module(scope),
-      weight_{.weight = scope.weight("weight", {out, in}), .bias = bias ? scope.vector("bias", {out}) : Tensor()} {}
+      weight_{.weight = scope.weight("weight", {out, in}), .bias = bias ? scope.vector("bias", {out}) : Tensor()},
+      f8_(scope.is_f8()) {}
 
 Linear::Linear(const Scope& scope, const Shape& kernel)
-    : Module(scope), weight_{.weight = scope.weight("weight", kernel), .bias = scope.vector("bias", {kernel[0]})} {
+    : Module(scope),
+      weight_{.weight = scope.weight("weight", kernel), .bias = scope.vector("bias", {kernel[0]})},
+      f8_(scope.is_f8()) {
   if (weight_.weight.defined()) weight_.weight = weight_.weight.reshape({kernel[0], -1});
 }
 
-Tensor Linear::forward(const Tensor& x, Context& ctx, ops::Activation activation) const {
-  return ops::linear(x, weight_, activation, ctx);
+Tensor Linear::forward(const LinearInput& x, Context& ctx, ops::Activation activation) const {
+  const bool rounded = reads_rounded(ctx);
+  SWAN_ASSERT(rounded || !x.is_rounded());
+  if (!rounded) return ops::linear(x.plain(), weight_, activation, ctx);
+  const LinearInput input = x.is_rounded() ? x : read(x.plain(), ctx);
+  return linear_f8(input.rounded(), weight_, f8_, ctx, activation);
+}
+
+LinearInput Linear::read(const Tensor& x, Context& ctx) const {
+  if (!reads_rounded(ctx)) return x;
+  return ops::quantize_rows(x, ops::Activation::kNone, ctx);
+}
+
+LinearInput Linear::forward_into(const Linear& next, const LinearInput& x, Context& ctx,
+                                 ops::Activation activation) const {
+  if (!reads_rounded(ctx) || !next.reads_rounded(ctx)) return next.read(forward(x, ctx, activation), ctx);
+  const LinearInput input = x.is_rounded() ? x : read(x.plain(), ctx);
+  return ops::linear_f8_quantized(input.rounded(), f8_.get(weight_.weight, ctx), weight_.bias, activation, ctx);
 }
 
 void Linear::fold_affine(const Tensor& factor, const Tensor& offset) {
@@ -58,14 +83,17 @@ Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, cons
               .padding = options.padding,
               .groups = options.groups,
               .upsample = options.upsample,
-              .prepacked = nullptr} {}
+              .prepacked = nullptr},
+      f8_(scope.is_f8()) {}
 
 Tensor Conv2d::forward(const Tensor& x, Context& ctx, ops::Activation activation) const {
   // A 1x1 convolution without groups is a linear layer over the pixels.
   if (weight_.groups == 1 && weight_.kernel() == 1 && weight_.stride == 1 && weight_.padding == 0 &&
       !weight_.upsample) {
     const Shape matrix = {weight_.out_channels(), weight_.in_channels()};
-    return ops::linear(x, {.weight = weight_.weight.reshape(matrix), .bias = weight_.bias}, activation, ctx);
+    const ops::LinearWeight w = {.weight = weight_.weight.reshape(matrix), .bias = weight_.bias};
+    if (!f8_.used(w.in_features(), w.out_features(), ctx)) return ops::linear(x, w, activation, ctx);
+    return linear_f8(ops::quantize_rows(x, ops::Activation::kNone, ctx), w, f8_, ctx, activation);
   }
   return ops::conv2d(x, weight_, activation, ctx);
 }
@@ -79,6 +107,18 @@ LayerNorm::LayerNorm(const Scope& scope, int64_t channels, float eps)
 
 Tensor LayerNorm::forward(const Tensor& x, Context& ctx) const {
   return tap(ctx, ops::layer_norm(x, weight_, bias_, eps_, ctx));
+}
+
+LinearInput LayerNorm::forward_into(const Linear& reader, const Tensor& x, Context& ctx) const {
+  if (!reader.reads_rounded(ctx)) return forward(x, ctx);
+  tap_made(ctx, "", [&] { return ops::layer_norm(x, weight_, bias_, eps_, ctx); });
+  return ops::layer_norm_quantized(x, weight_, bias_, eps_, ctx);
+}
+
+LinearInput layer_norm_modulate_into(const Linear& reader, const Tensor& x, const Tensor& scale, const Tensor& shift,
+                                     float eps, Context& ctx) {
+  if (!reader.reads_rounded(ctx)) return ops::layer_norm_modulate(x, scale, shift, eps, ctx);
+  return ops::layer_norm_modulate_quantized(x, scale, shift, eps, ctx);
 }
 
 RmsNorm::RmsNorm(const Scope& scope, int64_t channels, const Options& options)

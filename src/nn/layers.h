@@ -3,6 +3,8 @@
 #include <string>
 
 #include "core/context.h"
+#include "nn/f8_weight.h"
+#include "nn/linear_input.h"
 #include "nn/scope.h"
 #include "ops/conv.h"
 #include "ops/linear.h"
@@ -30,15 +32,23 @@ class Module {
   std::string path_;
 };
 
-/// torch.nn.Linear.
+/// torch.nn.Linear. One of a scope with f8() multiplies in e4m3 where the context and the layer's shape allow it.
 class Linear : public Module {
  public:
   Linear(const Scope& scope, int64_t in, int64_t out, bool bias = true);
   /// With the weight of a convolution whose kernel is its stride, [out, ...]: a linear layer over patches. Has a bias.
   Linear(const Scope& scope, const Shape& kernel);
   /// @param x  [..., in] f32;  @return  [..., out] f32
-  [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx,
+  [[nodiscard]] Tensor forward(const LinearInput& x, Context& ctx,
                                ops::Activation activation = ops::Activation::kNone) const;
+  /// x as this layer reads it, for layers of the same shape and scope to share.
+  [[nodiscard]] LinearInput read(const Tensor& x, Context& ctx) const;
+  [[nodiscard]] bool reads_rounded(const Context& ctx) const {
+    return f8_.used(weight_.in_features(), weight_.out_features(), ctx);
+  }
+  /// The output as `next` reads it.
+  [[nodiscard]] LinearInput forward_into(const Linear& next, const LinearInput& x, Context& ctx,
+                                         ops::Activation activation = ops::Activation::kNone) const;
   /// Multiplies the output by factor [out] and adds offset [out]: a batch norm that follows, folded in.
   void fold_affine(const Tensor& factor, const Tensor& offset);
   /// Gives the pages of a mapped weight back until it is used again.
@@ -46,13 +56,20 @@ class Linear : public Module {
 
  private:
   ops::LinearWeight weight_;
+  F8Weight f8_;
 };
+
+/// ops::layer_norm_modulate(x) as `reader` reads it.
+[[nodiscard]] LinearInput layer_norm_modulate_into(const Linear& reader, const Tensor& x, const Tensor& scale,
+                                                   const Tensor& shift, float eps, Context& ctx);
 
 /// torch.nn.LayerNorm with weight and bias.
 class LayerNorm : public Module {
  public:
   LayerNorm(const Scope& scope, int64_t channels, float eps);
   [[nodiscard]] Tensor forward(const Tensor& x, Context& ctx) const;
+  /// The output as `reader` reads it.
+  [[nodiscard]] LinearInput forward_into(const Linear& reader, const Tensor& x, Context& ctx) const;
 
  private:
   float eps_;
@@ -78,6 +95,7 @@ class Conv2d : public Module {
 
  private:
   ops::ConvWeight weight_;
+  F8Weight f8_;  // of a 1x1 convolution
 };
 
 /// diffusers' RMSNorm over the last axis, with a weight and perhaps a bias; Gemma's with 1 + weight.

@@ -8,6 +8,12 @@ Scope Scope::operator/(const std::string& name) const {
   return inner;
 }
 
+Scope Scope::f8() const {
+  Scope marked = *this;
+  marked.f8_ = true;
+  return marked;
+}
+
 Tensor Scope::take(const std::string& name, const Shape& shape) const {
   return weights_->take(path_.empty() ? name : path_ + "." + name, shape);
 }

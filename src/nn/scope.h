@@ -21,6 +21,10 @@ class Scope {
   [[nodiscard]] Scope operator/(const std::string& name) const;
   [[nodiscard]] Scope operator/(int64_t index) const { return *this / std::to_string(index); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// The same place, whose linear layers are big ones: in a context with f8() they multiply in e4m3. For those that
+  /// take most of a network's time and are known to bear it: attention projections and feed-forwards of transformers.
+  [[nodiscard]] Scope f8() const;
+  [[nodiscard]] bool is_f8() const noexcept { return f8_; }
 
   /// A matrix or kernel, in the storage dtype.
   [[nodiscard]] Tensor weight(const std::string& name, const Shape& shape) const;
@@ -33,6 +37,7 @@ class Scope {
   std::shared_ptr<io::Weights> weights_;
   std::optional<DType> storage_;
   std::string path_;
+  bool f8_ = false;
 };
 
 }  // namespace swan::nn

@@ -13,6 +13,7 @@ struct AttentionOptions;
 struct ConvWeight;
 struct LinearWeight;
 struct Patch;
+struct QuantizedRows;
 struct RmsNormOptions;
 enum class Neighbour;
 
@@ -67,6 +68,15 @@ struct KernelTable {
   // picture.h
   Tensor (*pack_rgb)(const Tensor& x);
   Tensor (*fade_in)(const Tensor& neighbour, const Tensor& tile, Neighbour where, int64_t extent);
+  // quantized.h: empty where the backend has no products in e4m3
+  QuantizedRows (*quantize_rows)(const Tensor& x, Activation activation);
+  QuantizedRows (*quantize_weight)(const Tensor& weight);
+  QuantizedRows (*layer_norm_quantized)(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
+  QuantizedRows (*layer_norm_modulate_quantized)(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
+  Tensor (*linear_f8)(const QuantizedRows& x, const QuantizedRows& weight, const Tensor& bias, Activation activation,
+                      DType dtype);
+  QuantizedRows (*linear_f8_quantized)(const QuantizedRows& x, const QuantizedRows& weight, const Tensor& bias,
+                                       Activation activation, DType dtype);
 };
 
 }  // namespace swan::ops

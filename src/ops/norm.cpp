@@ -1,6 +1,7 @@
 #include "ops/norm.h"
 
 #include "ops/dispatch.h"
+#include "ops/norm_checks.h"
 
 namespace swan::ops {
 
@@ -23,22 +24,12 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const RmsNormO
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Context& ctx) {
-  check_floating("layer_norm", "x", x, ctx);
-  check_floating("layer_norm", "weight", weight, ctx);
-  check_floating("layer_norm", "bias", bias, ctx);
-  check_same_shape("layer_norm", "weight", weight.shape(), {x.dim(-1)});
-  check_same_shape("layer_norm", "bias", bias.shape(), {x.dim(-1)});
+  check_layer_norm("layer_norm", x, weight, bias, ctx);
   return entry(&KernelTable::layer_norm, "layer_norm", ctx)(x, weight, bias, eps);
 }
 
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps, Context& ctx) {
-  check_floating("layer_norm_modulate", "x", x, ctx);
-  check_rank("layer_norm_modulate", "x", x, 3);
-  const Shape per_sample = {x.dim(0), x.dim(2)};
-  check_floating("layer_norm_modulate", "scale", scale, ctx);
-  check_floating("layer_norm_modulate", "shift", shift, ctx);
-  check_same_shape("layer_norm_modulate", "scale", scale.shape(), per_sample);
-  check_same_shape("layer_norm_modulate", "shift", shift.shape(), per_sample);
+  check_layer_norm_modulate("layer_norm_modulate", x, scale, shift, ctx);
   return entry(&KernelTable::layer_norm_modulate, "layer_norm_modulate", ctx)(x, scale, shift, eps);
 }
 

@@ -28,10 +28,12 @@ std::string or_environment(const std::string& value, const char* variable) {
   return set != nullptr && *set != '\0' ? set : value;
 }
 
+constexpr const char* kFp8 = "fp8";  // as auto, but that big linear layers multiply in e4m3
+
 std::optional<DType> dtype_of(const std::string& name) {
-  if (name == "auto") return std::nullopt;
+  if (name == "auto" || name == kFp8) return std::nullopt;
   if (name == "f32" || name == "f16" || name == "bf16") return parse_dtype(name);
-  fail(ErrorCode::kInvalidArgument, "dtype '{}' is not known; use auto, f32, f16 or bf16.", name);
+  fail(ErrorCode::kInvalidArgument, "dtype '{}' is not known; use auto, f32, f16, bf16 or fp8.", name);
 }
 
 #ifdef SWAN_HAS_CUDA
@@ -61,6 +63,21 @@ Device* open_device(const std::string& name) {
 }
 #endif
 
+// Refuses fp8 where nothing multiplies so, before anything is loaded.
+void check_f8(const Device* device) {
+  if (device == nullptr)
+    fail(ErrorCode::kUnsupported,
+         "dtype fp8 needs an NVIDIA GPU (--device cuda), and this run is on the CPU, which has no products in 8 bits; "
+         "use --dtype auto, f32, f16 or bf16.");
+#ifdef SWAN_HAS_CUDA
+  if (std::string capability; !backends::cuda_has_f8(*device, &capability))
+    fail(ErrorCode::kUnsupported,
+         "dtype fp8 needs a GPU of compute capability 8.9 or newer (Ada, Hopper, Blackwell), and {} is of {}; use "
+         "--dtype auto, f32, f16 or bf16, or another GPU.",
+         device->name(), capability);
+#endif
+}
+
 [[noreturn]] void fail_nonfinite(int32_t bad, int64_t values, const std::string& where) {
   fail(ErrorCode::kNumerical,
        "{} of {} values are NaN or infinite after {}, so there is no picture. The weights are damaged, or overflow in "
@@ -71,14 +88,16 @@ Device* open_device(const std::string& name) {
 }  // namespace
 
 Compute::Compute(const LoadOptions& options)
-    : memory_budget_(options.memory_budget), dtype_(dtype_of(or_environment(options.dtype, "SWAN_DTYPE"))) {
+    : memory_budget_(options.memory_budget),
+      dtype_(dtype_of(or_environment(options.dtype, "SWAN_DTYPE"))),
+      f8_(or_environment(options.dtype, "SWAN_DTYPE") == kFp8) {
   const std::string name = or_environment(options.device, "SWAN_DEVICE");
   if (memory_budget_ != 0 && name == "cpu")
     log(LogLevel::kWarning, "the memory budget is of a GPU's memory: it has no effect on the CPU.");
-  if (name == "cpu") return;
-  if (name != "auto" && name != "cuda" && !name.starts_with("cuda:"))
+  if (name != "auto" && name != "cpu" && name != "cuda" && !name.starts_with("cuda:"))
     fail(ErrorCode::kInvalidArgument, "device '{}' is not known; use auto, cpu, cuda or cuda:0, cuda:1, ...", name);
-  device_ = open_device(name);
+  if (name != "cpu") device_ = open_device(name);
+  if (f8_) check_f8(device_);
 }
 
 std::optional<DType> Compute::storage() const { return device_ == nullptr ? dtype_ : std::nullopt; }

@@ -20,7 +20,8 @@ inline constexpr size_t kResidentBytes = size_t{256} << 20;
 /// What a pipeline computes with: the backend and the dtypes that LoadOptions asks for.
 class Compute {
  public:
-  /// @throws Error kInvalidArgument for an unknown name; kUnsupported for a device that is not there, saying why
+  /// @throws Error kInvalidArgument for an unknown name; kUnsupported for a device that is not there, saying why, and
+  ///         for fp8 on one that cannot multiply so
   explicit Compute(const LoadOptions& options);
 
   /// Null: the host.
@@ -35,6 +36,8 @@ class Compute {
   /// The dtype that a component with weights of that dtype computes in: f32 on the host. On a device the one asked for,
   /// else that of the weights, but bf16 for a network stored in f32 (not for a vae: it shows there).
   [[nodiscard]] DType activations(DType stored, Part part = Part::kNetwork) const;
+  /// Whether big linear layers of transformers multiply in e4m3 (nn::Scope::f8); the rest is then as in auto.
+  [[nodiscard]] bool f8() const noexcept { return f8_; }
   /// Gives the host's cached memory back: between stages, whose blocks differ. A device's stays, for the next run,
   /// until something else needs it.
   void end_stage() const;
@@ -44,6 +47,7 @@ class Compute {
  private:
   uint64_t memory_budget_;
   std::optional<DType> dtype_;  // asked for
+  bool f8_ = false;
   Device* device_ = nullptr;
 };
 

@@ -94,7 +94,7 @@ std::string encoder_fingerprint(const io::Repository& repository, const std::str
   Hash hash;
   hash.add("swan embeddings 1");  // changes when what is computed changes
   hash.add(repository.class_name());
-  hash.add(dtype);
+  hash.add(compute.f8() ? "auto" : dtype);  // text encoders compute as in auto then
   add_file(hash, repository.file("text_encoder", "config.json"));
   const auto weights = repository.open_weights("text_encoder", variant);
   if (compute.device() != nullptr) hash.add(dtype_name(compute.activations(weights->dtype())));

@@ -207,7 +207,7 @@ void SanaPipeline::load_vae(ResidentNetwork<models::AutoencoderDC>& vae, models:
 }
 
 Context SanaPipeline::network_context(const Context& ctx) const {
-  return ctx.with_dtype(compute_.activations(transformer_.dtype()));
+  return ctx.with_dtype(compute_.activations(transformer_.dtype())).with_f8(compute_.f8());
 }
 
 // 3. to 5. Timesteps, latents, and the loop

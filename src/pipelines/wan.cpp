@@ -206,7 +206,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   latents = latents.on(ctx.device());
 
   // The network computes in its own dtype, the solver in f32.
-  Context network = ctx.with_dtype(compute_.activations(transformer_.dtype()));
+  Context network = ctx.with_dtype(compute_.activations(transformer_.dtype())).with_f8(compute_.f8());
   // Samples: the videos with their prompts, then, guided, the same with the negative ones. What the network makes of
   // the prompts is made once.
   Tensor embeds = repeat_rows(text.positive, r.num_videos_per_prompt, ctx);

@@ -34,7 +34,7 @@ class Completion(ProgramTest):
     def test_bash_completes(self):
         self.assertEqual(self.bash_words("swan", ""), ["image", "video", "embed", "info", "completion"])
         self.assertEqual(self.bash_words("swan", "image", "--gu"), ["--guidance-scale"])
-        self.assertEqual(self.bash_words("swan", "image", "--dtype", ""), ["auto", "f32", "bf16", "f16"])
+        self.assertEqual(self.bash_words("swan", "image", "--dtype", ""), ["auto", "f32", "bf16", "f16", "fp8"])
         self.assertEqual(self.bash_words("swan", "image", "--dtype", "=", "b"), ["bf16"])
         self.assertEqual(self.bash_words("swan", "video", "--num-f"), ["--num-frames"])
         self.assertEqual(self.bash_words("swan", "video", "--interpolation", "s"), ["spherical"])
@@ -50,7 +50,7 @@ class Completion(ProgramTest):
     def test_fish_completes(self):
         path = self.script("fish")
         words = self.shell("fish", f"source '{path}'; complete -C 'swan image --dtype '")
-        self.assertEqual(sorted(line.split("\t")[0] for line in words.splitlines()), ["auto", "bf16", "f16", "f32"])
+        self.assertEqual(sorted(line.split("\t")[0] for line in words.splitlines()), ["auto", "bf16", "f16", "f32", "fp8"])
 
     def test_other_shells(self):
         self.assertOneMessage(self.swan("completion", "tcsh", expect=2), "bash, zsh and fish")

@@ -31,7 +31,7 @@ TEST(Completion, EveryOptionOfEveryCommandIsInEveryScript) {
 
 TEST(Completion, ValuesKnowTheirKind) {
   const std::string fish = script("fish");
-  EXPECT_NE(fish.find("-l dtype -x -a 'auto f32 bf16 f16'"), std::string::npos) << fish;
+  EXPECT_NE(fish.find("-l dtype -x -a 'auto f32 bf16 f16 fp8'"), std::string::npos) << fish;
   EXPECT_NE(fish.find("-l scheduler -x -a 'dpmsolver++ flow-euler'"), std::string::npos);
   EXPECT_NE(fish.find("-s o -l output -r -F"), std::string::npos);
   EXPECT_NE(fish.find("-l json -d"), std::string::npos);

@@ -58,6 +58,11 @@ TEST_F(ImageJobTest, DefaultsAreThoseOfTheLibrary) {
   EXPECT_EQ(job.files(), 1U);
 }
 
+TEST_F(ImageJobTest, EveryDtypeArrives) {
+  for (const char* dtype : {"auto", "f32", "bf16", "f16", "fp8"})
+    EXPECT_EQ(job_of({"--prompt", "a", "--dtype", dtype}).load.dtype, dtype);
+}
+
 TEST_F(ImageJobTest, EveryOptionArrives) {
   const ImageJob job = job_of({"--prompt",
                                "a",

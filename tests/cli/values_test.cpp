@@ -64,15 +64,16 @@ TEST(Values, SeedsAreOneOrMany) {
 }
 
 TEST(Values, ChoicesSuggestTheNearest) {
-  const std::vector<std::string> choices = {"auto", "f32", "bf16", "f16"};
+  const std::vector<std::string> choices = {"auto", "f32", "bf16", "f16", "fp8"};
   EXPECT_EQ(parse_choice("--dtype", "bf16", choices), "bf16");
   const auto message = [&](const char* text) {
     return message_of([&] { (void)parse_choice("--dtype", text, choices); });
   };
-  EXPECT_EQ(message("fp32"), "--dtype is 'fp32', but must be one of auto, f32, bf16, f16; did you mean f32?");
+  EXPECT_EQ(message("fp32"), "--dtype is 'fp32', but must be one of auto, f32, bf16, f16, fp8; did you mean f32?");
   EXPECT_NE(message("bfloat16").find("did you mean bf16?"), std::string::npos);
+  EXPECT_NE(message("e4m3").find("did you mean fp8?"), std::string::npos);
   EXPECT_NE(message("half").find("did you mean f16?"), std::string::npos);
-  EXPECT_EQ(message("complex"), "--dtype is 'complex', but must be one of auto, f32, bf16, f16");
+  EXPECT_EQ(message("complex"), "--dtype is 'complex', but must be one of auto, f32, bf16, f16, fp8");
 }
 
 TEST(Values, RandomSeedsAreShortAndDiffer) {

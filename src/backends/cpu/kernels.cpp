@@ -46,6 +46,13 @@ const ops::KernelTable& cpu_kernels() {
       .unpatchify_video = unpatchify_video,
       .pack_rgb = pack_rgb,
       .fade_in = fade_in,
+      // Of CPUs, oneDNN has no products in e4m3.
+      .quantize_rows = nullptr,
+      .quantize_weight = nullptr,
+      .layer_norm_quantized = nullptr,
+      .layer_norm_modulate_quantized = nullptr,
+      .linear_f8 = nullptr,
+      .linear_f8_quantized = nullptr,
   };
   return table;
 }

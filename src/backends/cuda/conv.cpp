@@ -51,13 +51,6 @@ PackedConv& packed_for(const ops::ConvWeight& w, DType dtype) {
   return *packed;
 }
 
-// What is packed while work is recorded would hold nothing until the recording runs, yet be taken for packed: an
-// upload, even of nothing, ends the recording.
-void refuse_recording() {
-  const char nothing = 0;
-  current().upload(nullptr, &nothing, 0);
-}
-
 Tensor packed_weight(PackedConv& packed, const ops::ConvWeight& w, const PackKey& pack) {
   DeviceCopy& kept = packed.weights[pack];
   Tensor weight = kept.get();

@@ -71,6 +71,8 @@ cudaDataType_t data_type(DType dtype) {
       return CUDA_R_16F;
     case DType::kBF16:
       return CUDA_R_16BF;
+    case DType::kF8E4M3:
+      return CUDA_R_8F_E4M3;
     default:
       fail_dtype(dtype);
   }
@@ -100,9 +102,9 @@ uint32_t alignment(const void* address, int64_t stride, DType dtype) {
 struct Kind {
   std::array<int64_t, 10> extents;  // m, n, k, leading dimensions, batch, strides
   DType dtype, out_dtype;
-  bool b_transposed, bias;
+  bool b_transposed, bias, scaled, fast_accumulation;
   ops::Activation activation;
-  std::array<uint32_t, 4> alignments;  // of A, B, D, bias
+  std::array<uint32_t, 6> alignments;  // of A, B, D, bias, scales of A, scales of B
   auto operator<=>(const Kind&) const = default;
 };
 
@@ -117,6 +119,12 @@ struct Plan {
   std::vector<Algorithm> algorithms;  // best first; those that turned out not to work are gone
   bool tuned = false;
 };
+
+// Statuses that say that the library has nothing for a product, rather than that something went wrong.
+bool refused(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE ||
+         status == CUBLAS_STATUS_ARCH_MISMATCH;
+}
 
 struct Event {
   Event() { check(cudaEventCreate(&event), "cudaEventCreate"); }
@@ -149,6 +157,7 @@ struct CublasLt::Impl {
   }
 
   Plan make(const Kind& kind, const Matmul& product) const;
+  [[nodiscard]] bool scale(const Plan& plan, const Matmul& product) const;
   void tune(Plan& plan, const Matmul& product, const void* a, const void* b, void* d) const;
   cublasStatus_t run(const Plan& plan, const Algorithm& chosen, const Matmul& product, const void* a, const void* b,
                      void* d) const {
@@ -184,6 +193,17 @@ struct CublasLt::Impl {
   std::map<Kind, Plan> plans;
 };
 
+// Scales of rows, as D^T = B A^T sees them: of its first matrix ours of B. False: the library does not know such.
+bool CublasLt::Impl::scale(const Plan& plan, const Matmul& p) const {
+  const auto mode = static_cast<int32_t>(CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F);
+  const auto try_set = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
+    return lt.MatmulDescSetAttribute(plan.operation, attribute, &value, sizeof(value)) == CUBLAS_STATUS_SUCCESS;
+  };
+  return try_set(CUBLASLT_MATMUL_DESC_A_SCALE_MODE, mode) && try_set(CUBLASLT_MATMUL_DESC_B_SCALE_MODE, mode) &&
+         try_set(CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.scales_b) &&
+         try_set(CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.scales_a);
+}
+
 // The library's matrices are column-major, so it sees ours transposed: it is asked for D^T = B A^T, whose rows are the
 // n columns of D. A bias over rows, which is what it can fuse, is then one over n.
 Plan CublasLt::Impl::make(const Kind& kind, const Matmul& p) const {
@@ -196,10 +216,14 @@ Plan CublasLt::Impl::make(const Kind& kind, const Matmul& p) const {
     set(plan, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(data_type(p.out_dtype)));
     set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);  // the heuristic looks at its alignment
   }
+  if (p.fast_accumulation) set(plan, CUBLASLT_MATMUL_DESC_FAST_ACCUM, int8_t{1});
+  const bool known = p.scales_a == nullptr || scale(plan, p);
   plan.weight = p.b_transposed ? layout(p.dtype, p.k, p.n, p.ldb, p.batch, p.stride_b)
                                : layout(p.dtype, p.n, p.k, p.ldb, p.batch, p.stride_b);
   plan.input = layout(p.dtype, p.k, p.m, p.lda, p.batch, p.stride_a);
   plan.output = layout(p.out_dtype, p.n, p.m, p.ldd, p.batch, p.stride_d);
+
+  if (!known) return plan;
 
   cublasLtMatmulPreference_t preference = nullptr;
   lt.check(lt.MatmulPreferenceCreate(&preference), "MatmulPreferenceCreate");
@@ -210,7 +234,7 @@ Plan CublasLt::Impl::make(const Kind& kind, const Matmul& p) const {
   prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(kWorkspace));
   // Sums that are split must not pass through 16 bits on their way.
   prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-  const auto& [a, b, d, bias] = kind.alignments;
+  const auto& [a, b, d, bias, scales_a, scales_b] = kind.alignments;
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, b);
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, a);
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, d);
@@ -220,8 +244,7 @@ Plan CublasLt::Impl::make(const Kind& kind, const Matmul& p) const {
   const cublasStatus_t status = lt.MatmulAlgoGetHeuristic(handle, plan.operation, plan.weight, plan.input, plan.output,
                                                           plan.output, preference, kCandidates, found.data(), &count);
   (void)lt.MatmulPreferenceDestroy(preference);
-  if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE)
-    lt.check(status, "MatmulAlgoGetHeuristic");
+  if (status != CUBLAS_STATUS_SUCCESS && !refused(status)) lt.check(status, "MatmulAlgoGetHeuristic");
   for (int i = 0; status == CUBLAS_STATUS_SUCCESS && i < count; ++i) {
     const cublasLtMatmulHeuristicResult_t& one = found[static_cast<size_t>(i)];
     if (one.state == CUBLAS_STATUS_SUCCESS) plan.algorithms.push_back({one.algo, one.workspaceSize});
@@ -273,14 +296,21 @@ bool CublasLt::matmul(const Matmul& p, const void* a, const void* b, void* d) {
       .out_dtype = p.out_dtype,
       .b_transposed = p.b_transposed,
       .bias = p.bias != nullptr,
+      .scaled = p.scales_a != nullptr,
+      .fast_accumulation = p.fast_accumulation,
       .activation = p.activation,
       .alignments = {alignment(a, several ? p.stride_a : 0, p.dtype), alignment(b, several ? p.stride_b : 0, p.dtype),
-                     alignment(d, several ? p.stride_d : 0, p.out_dtype), alignment(p.bias, 0, p.out_dtype)}};
+                     alignment(d, several ? p.stride_d : 0, p.out_dtype), alignment(p.bias, 0, p.out_dtype),
+                     alignment(p.scales_a, 0, DType::kF32), alignment(p.scales_b, 0, DType::kF32)}};
   const std::scoped_lock lock(impl_->mutex);
   auto it = impl_->plans.find(kind);
   if (it == impl_->plans.end()) it = impl_->plans.emplace(kind, impl_->make(kind, p)).first;
   Plan& plan = it->second;
   if (p.bias != nullptr) impl_->set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+  if (p.scales_a != nullptr && !plan.algorithms.empty()) {
+    impl_->set(plan, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.scales_b);
+    impl_->set(plan, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.scales_a);
+  }
   if (impl_->autotune && !plan.tuned && plan.algorithms.size() > 1 && !is_recording(impl_->stream))
     impl_->tune(plan, p, a, b, d);
 
@@ -288,10 +318,11 @@ bool CublasLt::matmul(const Matmul& p, const void* a, const void* b, void* d) {
   while (!plan.algorithms.empty()) {
     status = impl_->run(plan, plan.algorithms.front(), p, a, b, d);
     if (status == CUBLAS_STATUS_SUCCESS) return true;
-    if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE) break;
+    if (!refused(status)) break;
     plan.algorithms.erase(plan.algorithms.begin());  // promised by the heuristic, refused by the library
   }
-  if (plan.algorithms.empty() && (p.bias != nullptr || p.activation != ops::Activation::kNone)) return false;
+  const bool plain = p.bias == nullptr && p.activation == ops::Activation::kNone && p.dtype != DType::kF8E4M3;
+  if (plan.algorithms.empty() && !plain) return false;
   fail(ErrorCode::kInternal, "CUDA: cublasLtMatmul of {} [{}, {}] by [{}, {}] (batch {}) failed: {}.", p.dtype, p.m,
        p.k, p.k, p.n, p.batch, impl_->lt.GetStatusString(status));
 }

@@ -45,4 +45,10 @@ Device& cuda_device(int ordinal) {
   return *device;
 }
 
+bool cuda_has_f8(const Device& device, std::string* capability) {
+  const int found = static_cast<const cuda::CudaDevice&>(device).compute_capability();
+  if (capability != nullptr) *capability = fmt::format("{}.{}", found / 10, found % 10);
+  return found >= cuda::kF8Capability;
+}
+
 }  // namespace swan::backends

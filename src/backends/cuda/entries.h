@@ -9,6 +9,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/picture.h"
+#include "ops/quantized.h"
 
 namespace swan::backends::cuda {
 
@@ -53,5 +54,13 @@ Tensor patchify_video(const Tensor& x, ops::Patch patch);
 Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
 Tensor pack_rgb(const Tensor& x);
 Tensor fade_in(const Tensor& neighbour, const Tensor& tile, ops::Neighbour where, int64_t extent);
+ops::QuantizedRows quantize_rows(const Tensor& x, ops::Activation activation);
+ops::QuantizedRows quantize_weight(const Tensor& weight);
+ops::QuantizedRows layer_norm_quantized(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
+ops::QuantizedRows layer_norm_modulate_quantized(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
+Tensor linear_f8(const ops::QuantizedRows& x, const ops::QuantizedRows& weight, const Tensor& bias,
+                 ops::Activation activation, DType dtype);
+ops::QuantizedRows linear_f8_quantized(const ops::QuantizedRows& x, const ops::QuantizedRows& weight,
+                                       const Tensor& bias, ops::Activation activation, DType dtype);
 
 }  // namespace swan::backends::cuda

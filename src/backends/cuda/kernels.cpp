@@ -44,6 +44,12 @@ const ops::KernelTable& cuda_kernels() {
       .unpatchify_video = cuda::unpatchify_video,
       .pack_rgb = cuda::pack_rgb,
       .fade_in = cuda::fade_in,
+      .quantize_rows = cuda::quantize_rows,
+      .quantize_weight = cuda::quantize_weight,
+      .layer_norm_quantized = cuda::layer_norm_quantized,
+      .layer_norm_modulate_quantized = cuda::layer_norm_modulate_quantized,
+      .linear_f8 = cuda::linear_f8,
+      .linear_f8_quantized = cuda::linear_f8_quantized,
   };
   return kTable;
 }

@@ -11,8 +11,6 @@
 namespace swan::backends::cuda {
 
 namespace {
-constexpr int64_t kMostRows = int64_t{1} << 22;  // of one product: some kernels' grids end at 65535 tiles of rows
-
 // What cuBLASLt applies to the result before it rounds it. In f32 its functions are not known to be exact enough.
 bool fused(ops::Activation activation, DType dtype) {
   return dtype != DType::kF32 && (activation == ops::Activation::kRelu || activation == ops::Activation::kGeluTanh);

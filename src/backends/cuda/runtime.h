@@ -19,6 +19,9 @@ void check(cudaError_t status, const char* call, std::source_location where = st
 class CublasLt;
 class Cudnn;
 
+/// The first compute capability, as CudaDevice gives it, whose tensor cores multiply in e4m3.
+inline constexpr int kF8Capability = 89;
+
 /// One GPU: its stream, its memory, and the libraries' handles. Operations of all threads go into one stream.
 class CudaDevice final : public Device {
  public:
@@ -76,6 +79,12 @@ class CudaDevice final : public Device {
   return t.defined() ? t.on(&current(), dtype) : t;
 }
 [[nodiscard]] inline cudaStream_t stream() { return current().stream(); }
+/// For what is made once and kept: made while work is recorded it would hold nothing until the recording runs, yet be
+/// taken for made. An upload, even of nothing, ends the recording.
+inline void refuse_recording() {
+  const char nothing = 0;
+  current().upload(nullptr, &nothing, 0);
+}
 /// @throws Error kInvalidArgument: no operation computes with that dtype
 [[noreturn]] void fail_dtype(DType dtype);
 /// To be called after every kernel launch. @throws Error kInternal when it was refused

@@ -8,6 +8,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/picture.h"
+#include "ops/quantized.h"
 
 // The entries of the reference's kernel table, for kernels.cpp. Shapes and dtypes have been checked by ops.
 namespace swan::backends::reference {
@@ -59,5 +60,16 @@ namespace swan::backends::reference {
 [[nodiscard]] Tensor unpatchify_video(const Tensor& x, ops::Patch grid, ops::Patch patch);
 [[nodiscard]] Tensor pack_rgb(const Tensor& x);
 [[nodiscard]] Tensor fade_in(const Tensor& neighbour, const Tensor& tile, ops::Neighbour where, int64_t extent);
+
+[[nodiscard]] ops::QuantizedRows quantize_rows(const Tensor& x, ops::Activation activation);
+[[nodiscard]] ops::QuantizedRows quantize_weight(const Tensor& weight);
+[[nodiscard]] ops::QuantizedRows layer_norm_quantized(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                                      float eps);
+[[nodiscard]] ops::QuantizedRows layer_norm_modulate_quantized(const Tensor& x, const Tensor& scale,
+                                                               const Tensor& shift, float eps);
+[[nodiscard]] Tensor linear_f8(const ops::QuantizedRows& x, const ops::QuantizedRows& weight, const Tensor& bias,
+                               ops::Activation activation, DType dtype);
+[[nodiscard]] ops::QuantizedRows linear_f8_quantized(const ops::QuantizedRows& x, const ops::QuantizedRows& weight,
+                                                     const Tensor& bias, ops::Activation activation, DType dtype);
 
 }  // namespace swan::backends::reference

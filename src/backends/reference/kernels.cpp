@@ -44,6 +44,12 @@ const ops::KernelTable& reference_kernels() {
       .unpatchify_video = reference::unpatchify_video,
       .pack_rgb = reference::pack_rgb,
       .fade_in = reference::fade_in,
+      .quantize_rows = reference::quantize_rows,
+      .quantize_weight = reference::quantize_weight,
+      .layer_norm_quantized = reference::layer_norm_quantized,
+      .layer_norm_modulate_quantized = reference::layer_norm_modulate_quantized,
+      .linear_f8 = reference::linear_f8,
+      .linear_f8_quantized = reference::linear_f8_quantized,
   };
   return kTable;
 }
