@@ -14,6 +14,7 @@ constexpr size_t kSmallSegment = size_t{2} << 20;  // this size, so that they do
 constexpr size_t kGranule = size_t{2} << 20;       // large segments are multiples of this
 
 size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+size_t segment_for(size_t bytes) { return bytes < kSmall ? kSmallSegment : rounded(bytes, kGranule); }
 }  // namespace
 
 // A part of a segment; neighbours in it are linked, so that free ones join.
@@ -48,8 +49,7 @@ MemoryPool::Block* MemoryPool::find(size_t bytes) {
 }
 
 MemoryPool::Block* MemoryPool::reserve(size_t bytes) {
-  const bool small = bytes < kSmall;
-  const size_t segment = small ? kSmallSegment : rounded(bytes, kGranule);
+  const size_t segment = segment_for(bytes);
   const auto take = [&] { return limit_ != 0 && held_ + segment > limit_ ? nullptr : source_->take(segment); };
   void* address = take();
   if (address == nullptr && owner_ == 0) {
@@ -60,7 +60,7 @@ MemoryPool::Block* MemoryPool::reserve(size_t bytes) {
   if (address == nullptr) return nullptr;
   held_ += segment;
   peak_ = std::max(peak_, held_);
-  return new Block{.address = static_cast<char*>(address), .bytes = segment, .owner = owner_, .small = small};
+  return new Block{.address = static_cast<char*>(address), .bytes = segment, .owner = owner_, .small = bytes < kSmall};
 }
 
 std::shared_ptr<void> MemoryPool::allocate(size_t bytes) {
@@ -182,6 +182,11 @@ size_t MemoryPool::held_bytes() const {
 size_t MemoryPool::limit_bytes() const {
   const std::scoped_lock lock(mutex_);
   return limit_;
+}
+
+bool MemoryPool::limit_forbids(size_t bytes) const {
+  const std::scoped_lock lock(mutex_);
+  return limit_ != 0 && held_ + segment_for(bytes) > limit_;
 }
 
 size_t MemoryPool::peak_bytes() const {

@@ -47,6 +47,8 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 
   [[nodiscard]] size_t held_bytes() const;  ///< in use and cached
   [[nodiscard]] size_t limit_bytes() const;
+  /// Whether the limit, not the source, is what an allocation that needs new memory meets first.
+  [[nodiscard]] bool limit_forbids(size_t bytes) const;
   [[nodiscard]] size_t peak_bytes() const;  ///< the most that were held since reset_peak
   void reset_peak();
 

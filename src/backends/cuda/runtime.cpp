@@ -163,20 +163,21 @@ std::shared_ptr<void> CudaDevice::allocate(size_t bytes) {
     // making cannot wait for memory to be given back to the driver.
     if (recording_ || !copies().drop_one()) break;
   }
-  constexpr double kGiB = 1 << 30;
-  const auto gib = [](size_t count) { return static_cast<double>(count) / kGiB; };
-  const size_t limit = pool_->limit_bytes();
-  if (limit != 0 && pool_->held_bytes() + bytes > limit)
+  const auto text = [](size_t count) {
+    const double mib = static_cast<double>(count) / (1 << 20);
+    return mib < 1000 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.2f} GiB", mib / 1024);
+  };
+  if (pool_->limit_forbids(bytes))
     fail(ErrorCode::kOutOfMemory,
-         "{}: {:.2f} GiB of GPU memory were asked for, and Swan holds {:.2f} of the {:.2f} GiB that --memory-budget "
-         "allows. Allow more, make a smaller picture or clip or fewer at once, or compute with --device cpu.",
-         name_, gib(bytes), gib(pool_->held_bytes()), gib(limit));
+         "{}: {} of GPU memory were asked for, and Swan holds {} of the {} that --memory-budget leaves it. Allow more, "
+         "make a smaller picture or clip or fewer at once, or compute with --device cpu.",
+         name_, text(bytes), text(pool_->held_bytes()), text(pool_->limit_bytes()));
   size_t free = 0, total = 0;
   (void)cudaMemGetInfo(&free, &total);
   fail(ErrorCode::kOutOfMemory,
-       "{}: {:.2f} GiB of GPU memory were asked for; {:.2f} of {:.2f} GiB are free, and Swan holds {:.2f}. Make a "
-       "smaller picture or clip or fewer at once, close other programs that use the GPU, or compute with --device cpu.",
-       name_, gib(bytes), gib(free), gib(total), gib(pool_->held_bytes()));
+       "{}: {} of GPU memory were asked for; {} of {} are free, and Swan holds {}. Make a smaller picture or clip or "
+       "fewer at once, close other programs that use the GPU, or compute with --device cpu.",
+       name_, text(bytes), text(free), text(total), text(pool_->held_bytes()));
 }
 
 void CudaDevice::set_memory_limit(size_t bytes) {

@@ -50,6 +50,9 @@ TEST(MemoryPool, KeepsToItsLimit) {
   p.pool->set_limit(10 * kMiB);
   auto a = p.pool->allocate(6 * kMiB);
   EXPECT_EQ(p.pool->allocate(6 * kMiB), nullptr);
+  EXPECT_TRUE(p.pool->limit_forbids(6 * kMiB));
+  EXPECT_TRUE(p.pool->limit_forbids(4 * kMiB + 1)) << "whole segments count";
+  EXPECT_FALSE(p.pool->limit_forbids(4 * kMiB));
   EXPECT_NE(p.pool->allocate(4 * kMiB), nullptr);
   a.reset();
   // 6 and 4 are cached, each too small: they go back so that 10 fit.
