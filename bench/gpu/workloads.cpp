@@ -5,6 +5,7 @@
 
 #include "core/generator.h"
 #include "core/replay.h"
+#include "cpu/kernels.h"
 #include "cuda/kernels.h"
 #include "gpu/flops.h"
 #include "io/config.h"
@@ -15,6 +16,7 @@
 #include "models/sana_transformer.h"
 #include "models/umt5.h"
 #include "models/wan_transformer.h"
+#include "ops/layout.h"
 #include "ops/picture.h"
 
 namespace swan::bench {
@@ -160,10 +162,20 @@ Workload wan_vae(const GpuOptions& options, int64_t frames) {
                                                            models::AutoencoderKLWan::Halves::kDecoder);
   Generator generator(0);
   const Tensor z = generator.randn({1, config.z_dim, (frames - 1) / 4 + 1, kHeight / 8, kWidth / 8});
-  return {.device = kept->ctx.device(), .run = [kept, z] {
-            kept->model->decode(
-                z, [&kept](const Tensor& frame) { (void)ops::pack_rgb(frame, kept->ctx).cpu(); }, kept->ctx);
-          }};
+  return {.device = kept->ctx.device(),
+          .run =
+              [kept, z] {
+                kept->model->decode(
+                    z, [&kept](const Tensor& frame) { (void)ops::pack_rgb(frame, kept->ctx).cpu(); }, kept->ctx);
+              },
+          .output =
+              [kept, z] {
+                Context host(backends::cpu_kernels());
+                std::vector<Tensor> clip;
+                kept->model->decode(
+                    z, [&clip](const Tensor& frame) { clip.push_back(frame.on(nullptr, DType::kF32)); }, kept->ctx);
+                return ops::concat_rows(clip, host);
+              }};
 }
 
 }  // namespace

@@ -217,16 +217,18 @@ TEST_P(GpuQuantize, RoundsWhatANormOrAnActivationGives) {
         identical_rows(layer_norm_modulate_quantized(x, scale, shift, 1e-6F, gpu),
                        quantize_rows(layer_norm_modulate(x, scale, shift, 1e-6F, gpu), Activation::kNone, gpu)));
   }
-  // An activation's value may lie on the other side of a boundary than the oracle's: then it is one code off.
+  // An activation's value may lie on the other side of a boundary than the oracle's: then it is one code off. Far below
+  // zero, GELU is a difference that f32 does not hold.
   Context oracle(oracle_kernels());
   const Tensor flat = x.reshape({rows, length});
   const Tensor wide = flat.on(nullptr, DType::kF32);
   for (const Activation activation : {Activation::kRelu, Activation::kSilu, Activation::kGeluTanh}) {
     const QuantizedRows expected = quantize_rows(wide, activation, oracle);
-    double largest = 0;
+    double largest = 0, input = 0;
     for (int64_t r = 0; r < rows; ++r) largest = std::max<double>(largest, expected.scales.data<float>()[r]);
+    for (int64_t i = 0; i < wide.numel(); ++i) input = std::max<double>(input, std::abs(wide.data<float>()[i]));
     EXPECT_TRUE(close(dequantized(quantize_rows(flat, activation, gpu)), dequantized(expected),
-                      {.relative = 2.2 * kHalfStep, .absolute = largest * 0x1p-8}))
+                      {.relative = 2.2 * kHalfStep, .absolute = largest * 0x1p-8 + 2 * kEpsilon * input}))
         << static_cast<int>(activation);
   }
 }
@@ -253,11 +255,12 @@ INSTANTIATE_TEST_SUITE_P(Backends, LinearF8, ::testing::ValuesIn(backends_with_f
 
 constexpr std::array kActivations = {Activation::kNone, Activation::kRelu, Activation::kSilu, Activation::kGeluTanh};
 
-// Before it is rounded to its dtype, whose unit is `unit`, a sum of K terms has lost in tensor cores up to some 2^-13
-// of itself with every 32 terms: about 14 bits are kept. Long sums move to f32 every 128 terms (linear_f8.cpp).
+// Before it is rounded to its dtype, whose unit is `unit`, a sum of K terms has lost in tensor cores up to some 2^-12.4
+// of itself with every 32 terms: about 14 bits are kept (1.12 times 2^-13 was seen on an H200). Long sums move to f32
+// every 128 terms (linear_f8.cpp).
 Tolerance tolerance(const QuantizedRows& x, const QuantizedRows& weight, double unit) {
   const int64_t terms = weight.values.dim(1);
-  const double lost = 0x1p-13 * static_cast<double>(1 + (terms > 4096 ? 128 : terms) / 32);
+  const double lost = 1.5 * 0x1p-13 * static_cast<double>(1 + (terms > 4096 ? 128 : terms) / 32);
   const double size = std::sqrt(static_cast<double>(terms)) * rms(dequantized(x)) * rms(dequantized(weight));
   return {.relative = 2 * unit + lost, .absolute = (unit + lost) * size};
 }
