@@ -7,6 +7,8 @@
 
 namespace swan {
 
+thread_local bool DeviceCopies::making_ = false;
+
 Tensor DeviceCopy::get() {
   if (home_ == nullptr) return {};
   const std::scoped_lock lock(home_->mutex_);

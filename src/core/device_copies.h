@@ -42,6 +42,19 @@ class DeviceCopy {
 /// (Least recently used first would drop each weight just before its turn.) Thread-safe.
 class DeviceCopies {
  public:
+  /// While one lives, its thread is making a copy: what a device then allocates is here to stay.
+  class Making {
+   public:
+    Making() noexcept : before_(making_) { making_ = true; }
+    Making(const Making&) = delete;
+    Making& operator=(const Making&) = delete;
+    ~Making() { making_ = before_; }
+
+   private:
+    bool before_;
+  };
+  [[nodiscard]] static bool making() noexcept { return making_; }
+
   /// A network is about to be passed through again, or another one for the first time.
   void begin_pass();
   /// Takes one copy back that nobody holds. @return false when there is none
@@ -57,6 +70,8 @@ class DeviceCopies {
 
   void touch(DeviceCopy& copy);
   void remove(DeviceCopy& copy);
+
+  static thread_local bool making_;
 
   mutable std::mutex mutex_;
   std::list<DeviceCopy*> copies_;  // least recently used first

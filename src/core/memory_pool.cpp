@@ -1,6 +1,7 @@
 #include "core/memory_pool.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "core/error.h"
@@ -8,13 +9,26 @@
 namespace swan {
 
 namespace {
+constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kAlignment = 512;
-constexpr size_t kSmall = size_t{1} << 20;         // smaller requests share segments of
-constexpr size_t kSmallSegment = size_t{2} << 20;  // this size, so that they do not cut up the large ones
-constexpr size_t kGranule = size_t{2} << 20;       // large segments are multiples of this
+constexpr size_t kGranule = 2 * kMiB;  // segments are multiples of this, as the driver's memory is
 
 size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
-size_t segment_for(size_t bytes) { return bytes < kSmall ? kSmallSegment : rounded(bytes, kGranule); }
+
+// Requests of one kind share segments that those of the others do not cut up. Weights come to stay, and most have a few
+// MiB: in segments of their own they would leave a sixth of them unused, among activations they would keep theirs from
+// being given back.
+enum class Kind : uint8_t { kSmall, kLarge, kLasting };
+constexpr size_t kSmall = kMiB, kLastingSegment = 64 * kMiB;
+Kind kind_of(size_t bytes, bool lasting) {
+  if (bytes < kSmall) return Kind::kSmall;
+  return lasting && bytes < kLastingSegment / 2 ? Kind::kLasting : Kind::kLarge;
+}
+
+// What is left of a block is split off from this size on.
+size_t least_rest(Kind kind) {
+  return kind == Kind::kSmall ? kAlignment : kind == Kind::kLasting ? size_t{64} << 10 : kMiB;
+}
 }  // namespace
 
 // A part of a segment; neighbours in it are linked, so that free ones join.
@@ -22,13 +36,13 @@ struct MemoryPool::Block {
   char* address;
   size_t bytes;
   int owner;
-  bool small;
+  Kind kind;
   bool used = false;
   bool fresh = false;  // taken over by its owner and not used since
   Block *before = nullptr, *after = nullptr;
 
   static bool less(const Block* a, const Block* b) {
-    if (a->small != b->small) return a->small;
+    if (a->kind != b->kind) return a->kind < b->kind;
     if (a->bytes != b->bytes) return a->bytes < b->bytes;
     return a->address < b->address;
   }
@@ -38,43 +52,49 @@ MemoryPool::~MemoryPool() { trim_locked(); }  // blocks hold the pool, so none i
 
 MemoryPool::Free& MemoryPool::free_blocks(int owner) { return free_.try_emplace(owner, Block::less).first->second; }
 
-MemoryPool::Block* MemoryPool::find(size_t bytes) {
+MemoryPool::Block* MemoryPool::find(size_t bytes, bool lasting) {
   Free& free = free_blocks(owner_);
-  Block key{.address = nullptr, .bytes = bytes, .owner = owner_, .small = bytes < kSmall};
+  Block key{.address = nullptr, .bytes = bytes, .owner = owner_, .kind = kind_of(bytes, lasting)};
   const auto it = free.lower_bound(&key);
-  if (it == free.end() || (*it)->small != key.small) return nullptr;
+  if (it == free.end() || (*it)->kind != key.kind) return nullptr;
   Block* block = *it;
   free.erase(it);
   return block;
 }
 
-MemoryPool::Block* MemoryPool::reserve(size_t bytes) {
-  const size_t segment = segment_for(bytes);
-  const auto take = [&] { return limit_ != 0 && held_ + segment > limit_ ? nullptr : source_->take(segment); };
-  void* address = take();
-  if (address == nullptr && owner_ == 0) {
+MemoryPool::Block* MemoryPool::reserve(size_t bytes, bool lasting) {
+  const Kind kind = kind_of(bytes, lasting);
+  const size_t least = rounded(bytes, kGranule), wanted = kind == Kind::kLasting ? kLastingSegment : least;
+  size_t segment = 0;
+  void* address = nullptr;
+  const auto take = [&](size_t size) {
+    segment = size;
+    address = limit_ != 0 && held_ + size > limit_ ? nullptr : source_->take(size);
+    return address != nullptr;
+  };
+  if (!take(wanted) && !take(least)) {
+    if (owner_ != 0) return nullptr;
     // Pieces of the cache may be too small each; together they may suffice.
     trim_locked();
-    address = take();
+    if (!take(wanted) && !take(least)) return nullptr;
   }
-  if (address == nullptr) return nullptr;
   held_ += segment;
   peak_ = std::max(peak_, held_);
-  return new Block{.address = static_cast<char*>(address), .bytes = segment, .owner = owner_, .small = bytes < kSmall};
+  return new Block{.address = static_cast<char*>(address), .bytes = segment, .owner = owner_, .kind = kind};
 }
 
-std::shared_ptr<void> MemoryPool::allocate(size_t bytes) {
+std::shared_ptr<void> MemoryPool::allocate(size_t bytes, bool lasting) {
   const std::scoped_lock lock(mutex_);
   const size_t wanted = rounded(std::max<size_t>(bytes, 1), kAlignment);
-  Block* block = find(wanted);
-  if (block == nullptr) block = reserve(wanted);
+  Block* block = find(wanted, lasting);
+  if (block == nullptr) block = reserve(wanted, lasting);
   if (block == nullptr) return nullptr;
   block->fresh = false;
-  if (block->bytes - wanted >= (block->small ? kAlignment : kSmall)) {
+  if (block->bytes - wanted >= least_rest(block->kind)) {
     auto* rest = new Block{.address = block->address + wanted,
                            .bytes = block->bytes - wanted,
                            .owner = block->owner,
-                           .small = block->small,
+                           .kind = block->kind,
                            .before = block,
                            .after = block->after};
     if (block->after != nullptr) block->after->before = rest;
@@ -186,7 +206,7 @@ size_t MemoryPool::limit_bytes() const {
 
 bool MemoryPool::limit_forbids(size_t bytes) const {
   const std::scoped_lock lock(mutex_);
-  return limit_ != 0 && held_ + segment_for(bytes) > limit_;
+  return limit_ != 0 && held_ + rounded(bytes, kGranule) > limit_;
 }
 
 size_t MemoryPool::peak_bytes() const {

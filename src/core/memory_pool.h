@@ -30,8 +30,9 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   MemoryPool& operator=(const MemoryPool&) = delete;
   ~MemoryPool();
 
-  /// @return  null when the source has none left, or the limit is reached, even after a trim
-  [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes);
+  /// @param lasting  whether it is here to stay, as weights are
+  /// @return         null when the source has none left, or the limit is reached, even after a trim
+  [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes, bool lasting = false);
   /// The most bytes to hold, those in use and those cached; 0: as many as there are. What is held already may be more.
   void set_limit(size_t bytes);
   /// Returns segments of which nothing is in use.
@@ -56,8 +57,8 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   struct Block;
   using Free = std::set<Block*, bool (*)(const Block*, const Block*)>;
 
-  Block* find(size_t bytes);
-  Block* reserve(size_t bytes);
+  Block* find(size_t bytes, bool lasting);
+  Block* reserve(size_t bytes, bool lasting);
   void release(Block* block) noexcept;
   Free& free_blocks(int owner);
   template <typename Suits>

@@ -175,6 +175,7 @@ Tensor Tensor::on(Device* device, DType dtype) const {
   const std::scoped_lock lock(mirror_->mutex);
   Tensor t = mirror_->copy.get();
   if (!t.defined() || t.device_ != device || t.dtype_ != dtype) {
+    const DeviceCopies::Making making;
     const Tensor whole = view_of(mirror_->base, mirror_->shape, dtype_, owner_, mapped_);
     t = whole.on(device, dtype);
     mirror_->copy.set(t);

@@ -15,6 +15,7 @@ F8Weight::F8Weight(bool big) : kept_(big ? std::make_shared<Kept>() : nullptr) {
 ops::QuantizedRows F8Weight::get(const Tensor& weight, Context& ctx) const {
   const Tensor values = ctx.device() == nullptr ? kept_->host_values : kept_->values.get();
   if (values.defined() && values.device() == ctx.device()) return {values, kept_->scales};
+  const DeviceCopies::Making making;
   ops::QuantizedRows made = ops::quantize_weight(weight, ctx);
   kept_->scales = made.scales;
   if (ctx.device() == nullptr) {

@@ -50,7 +50,7 @@ class FakeDevice final : public Device {
   void activate() override {}
   [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes) override {
     for (;;) {
-      if (auto memory = pool_->allocate(bytes)) return memory;
+      if (auto memory = pool_->allocate(bytes, DeviceCopies::making())) return memory;
       if (!copies().drop_one()) fail(ErrorCode::kOutOfMemory, "fake: no memory for {} bytes.", bytes);
     }
   }

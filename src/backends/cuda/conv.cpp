@@ -56,6 +56,7 @@ Tensor packed_weight(PackedConv& packed, const ops::ConvWeight& w, const PackKey
   Tensor weight = kept.get();
   if (!weight.defined()) {
     refuse_recording();
+    const DeviceCopies::Making making;
     if (pack.depthwise) {
       weight = pack_depthwise_weights(w.weight);
     } else if (pack.phase >= 0) {

@@ -155,7 +155,7 @@ std::shared_ptr<void> CudaDevice::allocate(size_t bytes) {
   // SWAN_CUDA_POISON: whatever reads what nothing has written finds NaN. For tests.
   static const bool poison = std::getenv("SWAN_CUDA_POISON") != nullptr;
   for (;;) {
-    if (auto memory = pool_->allocate(bytes)) {
+    if (auto memory = pool_->allocate(bytes, DeviceCopies::making())) {
       if (poison) check(cudaMemsetAsync(memory.get(), 0xFF, bytes, stream_), "cudaMemsetAsync");
       return memory;
     }
