@@ -147,7 +147,7 @@ TEST_F(ImageJobTest, LorasArrive) {
   using Loras = std::vector<Lora>;
   EXPECT_EQ(loras({}), Loras());
   EXPECT_EQ(loras({"--lora", "a.safetensors"}), (Loras{{"a.safetensors", 1}}));
-  EXPECT_EQ(loras({"--lora", "a:0.8", "--lora", "dir/:-1e-1", "--lora", "b:+2"}),
+  EXPECT_EQ(loras({"--lora", "a:0.8", "--lora", "dir/:-1e-1", "--lora", "b:2"}),
             (Loras{{"a", 0.8}, {"dir/", -0.1}, {"b", 2}}));
   EXPECT_EQ(loras({"--lora", "c:\\a:b", "--lora", "http://x", "--lora", "a:", "--lora", "a:1:2"}),
             (Loras{{"c:\\a:b", 1}, {"http://x", 1}, {"a:", 1}, {"a:1", 2}}));
@@ -160,6 +160,7 @@ TEST_F(ImageJobTest, LorasArrive) {
            {{"x", "--lora", ":1"}, "--lora is empty"},
            {{"x", "--lora", "a:1e9"}, "--lora FILE:SCALE"},
            {{"x", "--lora", "a:1.2.3"}, "--lora FILE:SCALE"},
+           {{"x", "--lora", "a:+2"}, "--lora FILE:SCALE"},
            {{"x", "--lora", "none", "--lora", "a"}, "none stands alone"},
            {{"x", "--fuse-lora"}, "--fuse-lora needs --lora"},
            {{"x", "--lora-lenient"}, "--lora-lenient needs --lora"}})

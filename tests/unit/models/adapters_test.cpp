@@ -394,11 +394,14 @@ class AdaptedNetwork : public testing::TestWithParam<Network> {
         file, [](const std::string& m) { return "transformer." + m; }, ".lora_A.weight", ".lora_B.weight", seed);
   }
   [[nodiscard]] Tensor run(const Set& set) const {
+    Context ctx = support::test_context();
+    return run(set, ctx);
+  }
+  [[nodiscard]] Tensor run(const Set& set, Context& ctx) const {
     const GoldenCase& c = golden_.cases()[0];
     const io::Config config = io::Config::read(golden_.config_path());
     const auto w = weights();
     const nn::Scope scope(w, std::nullopt, set);
-    Context ctx = support::test_context();
     const auto check = [&] {
       w->finish();
       if (set) set->finish();
@@ -409,7 +412,7 @@ class AdaptedNetwork : public testing::TestWithParam<Network> {
       check();
       return model
           .forward(c.input("hidden_states"), time, model.encode_text(c.input("encoder_hidden_states"), ctx), ctx)
-          .cpu();
+          .on(nullptr, DType::kF32);
     }
     const models::SanaTransformer2DModel model(models::SanaConfig::parse(config), scope);
     check();
@@ -421,7 +424,7 @@ class AdaptedNetwork : public testing::TestWithParam<Network> {
     return model
         .forward(c.input("hidden_states"), model.encode_text(c.input("encoder_hidden_states"), mask, ctx), condition,
                  ctx)
-        .cpu();
+        .on(nullptr, DType::kF32);
   }
 
   Golden golden_ = Golden::open(std::string("components/") + GetParam().folder);
@@ -465,6 +468,22 @@ TEST_P(AdaptedNetwork, EveryNamingGivesTheSame) {
                                      "musubi.safetensors", [&](const std::string& m) { return kohya(original(m)); },
                                      ".lora_down.weight", ".lora_up.weight", 1, 6)}})),
                                  expected));
+}
+
+// In bf16, and with the big layers in e4m3 (those whose sides are multiples of 16), adapters do what they do in f32.
+// The bounds are of the networks' rounding: bf16_test.cpp and f8_test.cpp measure it.
+TEST_P(AdaptedNetwork, OnAGpuInFewerBits) {
+  if (support::test_gpus() == 0) GTEST_SKIP() << "there is no GPU";
+  const std::string path = write_peft("lora.safetensors", 1);
+  const Tensor base = run(nullptr), expected = run(read({{path, 0.5}}));
+  const double effect = support::distance(expected, base).relative_l2;
+  for (const bool f8 : {false, true})
+    for (const bool fuse : {false, true}) {
+      Context ctx = support::gpu_context(DType::kBF16).with_f8(f8);
+      const double error = support::distance(run(read({{path, 0.5}}, fuse), ctx), expected).relative_l2;
+      EXPECT_LT(error, f8 ? 0.15 : 0.03) << "e4m3 " << f8 << ", fused " << fuse;
+      EXPECT_LT(error, effect / 2) << "e4m3 " << f8 << ", fused " << fuse;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, AdaptedNetwork,
