@@ -21,6 +21,13 @@ struct PromptArguments {
   std::optional<std::string> interpolation;
 };
 
+/// What is added to the weights.
+struct LoraArguments {
+  std::vector<std::string> lora;
+  bool lora_lenient = false;
+  bool fuse_lora = false;
+};
+
 /// Which weights, and where they compute.
 struct ModelArguments {
   std::optional<std::string> model;
@@ -52,7 +59,7 @@ struct ReportArguments {
 };
 
 /// What `swan image` and `swan video` share.
-struct GenerateArguments : PromptArguments, ModelArguments, SamplingArguments, ReportArguments {
+struct GenerateArguments : PromptArguments, ModelArguments, LoraArguments, SamplingArguments, ReportArguments {
   std::optional<std::string> from;
   std::optional<std::string> output;
   std::optional<std::string> save_latents;

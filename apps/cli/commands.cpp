@@ -119,6 +119,14 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
          {.kind = Kind::kFolder, .choices = {"off"}});
 }
 
+void add_loras(OptionSet& o, LoraArguments& a) {
+  o.list("--lora", a.lora, "FILE[:SCALE]",
+         "Add this LoRA to the model, times SCALE (default 1); may be repeated. none: without those of --from", file());
+  o.flag("--lora-lenient", a.lora_lenient, "Leave out what of a LoRA belongs to nothing in the model");
+  o.flag("--fuse-lora", a.fuse_lora,
+         "Merge LoRAs into the weights while loading: steps take no longer, and results differ by rounding");
+}
+
 void add_size(OptionSet& o, SamplingArguments& a) {
   o.text("--width", a.width, "PIXELS", "Default: the model's own size");
   o.text("--height", a.height, "PIXELS", "Default: the model's own size");
@@ -165,6 +173,7 @@ void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints)
   add_length(o, a.max_sequence_length, kImageWords.max_length);
   add_from(o, a.from, kImageWords);
   add_model(o, a, kImageWords.embedded, "the picture is");
+  add_loras(o, a);
 
   o.group("Picture");
   add_size(o, a);
@@ -188,6 +197,7 @@ void define_video(CLI::App& program, VideoArguments& a, OptionSet::Hints& hints)
   add_length(o, a.max_sequence_length, kVideoWords.max_length);
   add_from(o, a.from, kVideoWords);
   add_model(o, a, kVideoWords.embedded, "the video is");
+  add_loras(o, a);
 
   o.group("Video");
   add_size(o, a);
@@ -262,6 +272,10 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"num-videos", {"num-images"}},
       {"chi", {"complex-instruction"}},
       {"precision", {"dtype"}},
+      {"loras", {"lora"}},
+      {"adapter", {"lora"}},
+      {"lora-scale", {"lora"}},
+      {"lora-path", {"lora"}},
       {"vram", {"memory-budget"}},
       {"max-vram", {"memory-budget"}},
       {"lowvram", {"memory-budget"}},

@@ -56,6 +56,7 @@ void set_shared(const GenerateArguments& a, const std::optional<std::string>& co
   set_seeds(a.seed, count, a.from.has_value(), job);
   set_sampling(a, job.request);
   set_model(a, job.model, job.load, job.threads);
+  set_loras(a, job.load);
 }
 
 }  // namespace swan::cli

@@ -1,5 +1,7 @@
 #include "cli/model_options.h"
 
+#include <fmt/format.h>
+
 #include "cli/values.h"
 
 namespace swan::cli {
@@ -14,7 +16,37 @@ std::string parse_device(const std::string& text) {
   }
   return text == "gpu" ? "cuda" : parse_choice("--device", text, {"auto", "cpu", "cuda"});
 }
+// FILE or FILE:SCALE. What follows the last colon is a scale where it is a number, and else a part of the name.
+Lora parse_lora(const std::string& text) {
+  constexpr double kMost = 1000;
+  Lora lora{.path = text};
+  if (const size_t colon = text.rfind(':'); colon != std::string::npos) {
+    const std::string scale = text.substr(colon + 1);
+    const bool number = !scale.empty() && scale.find_first_not_of("+-.0123456789eE") == std::string::npos;
+    if (number)
+      lora = {.path = text.substr(0, colon), .scale = parse_number("--lora FILE:SCALE", scale, -kMost, kMost)};
+  }
+  if (lora.path.empty()) throw UsageError("--lora is empty; name a file, or leave it out");
+  return lora;
+}
 }  // namespace
+
+void set_loras(const LoraArguments& a, LoadOptions& load) {
+  if (!a.lora.empty()) {
+    load.lora.clear();
+    const bool none = a.lora.front() == "none";
+    if (none && a.lora.size() > 1) throw UsageError("--lora none stands alone; leave it out, or the others");
+    if (!none) {
+      for (const std::string& text : a.lora) load.lora.push_back(parse_lora(text));
+    }
+  }
+  if (a.lora_lenient) load.lora_lenient = true;
+  if (a.fuse_lora) load.fuse_lora = true;
+  if (load.lora.empty() && (a.lora_lenient || a.fuse_lora)) {
+    throw UsageError(fmt::format("{} needs --lora FILE, what is to be added to the model",
+                                 a.fuse_lora ? "--fuse-lora" : "--lora-lenient"));
+  }
+}
 
 void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, int& threads) {
   if (a.model) {

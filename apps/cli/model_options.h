@@ -11,6 +11,9 @@ namespace swan::cli {
 /// @throws UsageError
 void set_model(const ModelArguments& arguments, std::string& model, LoadOptions& load, int& threads);
 
+/// Sets the LoRAs, instead of those that were there, as far as they are given. @throws UsageError
+void set_loras(const LoraArguments& arguments, LoadOptions& load);
+
 /// @throws UsageError when both --quiet and --verbose are given
 void check_report(const ReportArguments& arguments);
 

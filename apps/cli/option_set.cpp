@@ -34,8 +34,8 @@ void OptionSet::text(const std::string& names, std::optional<std::string>& value
 }
 
 void OptionSet::list(const std::string& names, std::vector<std::string>& values, const std::string& label,
-                     const std::string& description) {
-  add(names, store_all(values), label, description, {.kind = ValueHint::Kind::kText, .choices = {}});
+                     const std::string& description, ValueHint hint) {
+  add(names, store_all(values), label, description, std::move(hint));
 }
 
 void OptionSet::positionals(const std::string& name, std::vector<std::string>& values, const std::string& description) {

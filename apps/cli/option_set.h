@@ -27,7 +27,7 @@ class OptionSet {
             const std::string& description, ValueHint hint = {.kind = ValueHint::Kind::kText, .choices = {}});
   /// An option with one value, which may be repeated.
   void list(const std::string& names, std::vector<std::string>& values, const std::string& label,
-            const std::string& description);
+            const std::string& description, ValueHint hint = {.kind = ValueHint::Kind::kText, .choices = {}});
   /// Any number of positional arguments.
   void positionals(const std::string& name, std::vector<std::string>& values, const std::string& description);
   void flag(const std::string& names, bool& value, const std::string& description);

@@ -59,7 +59,7 @@ Json begin_json(const Run& run) {
 
 template <typename Run>
 void end_json(const Run& run, const Json& parameters, Json& json) {
-  for (const char* key : {"model", "scheduler", "dtype", "device", "version"}) {
+  for (const char* key : {"model", "loras", "scheduler", "dtype", "device", "version"}) {
     if (parameters.contains(key)) json[key] = parameters[key];
   }
   json["seconds"] = seconds_json(run.seconds);
@@ -74,14 +74,27 @@ std::string begin_text(const Run& run) {
   return out;
 }
 
-// Seed, steps and times.
+// A line for each LoRA: file, scale, and how many of its tensors were used.
+std::string loras_text(const Json& parameters) {
+  std::string out;
+  if (!parameters.contains("loras")) return out;
+  for (const Json& lora : parameters["loras"]) {
+    const auto keys = lora.value("keys", size_t{0}), unused = lora.value("unused_keys", size_t{0});
+    out += fmt::format("  lora     {}, scale {:g}: {} tensors used, {} not\n", lora.value("path", std::string()),
+                       lora.value("scale", 1.0), keys - unused, unused);
+  }
+  return out;
+}
+
+// LoRAs, seed, steps and times.
 template <typename Run>
 std::string end_text(const Run& run, int steps, double guidance_scale) {
   const Json parameters = recorded(run);
   const std::string scheduler = parameters.contains("scheduler") && parameters["scheduler"].is_string()
                                     ? ", " + parameters["scheduler"].template get<std::string>()
                                     : "";
-  std::string out = fmt::format("  seed     {}\n", fmt::join(run.request.seed, ","));
+  std::string out = loras_text(parameters);
+  out += fmt::format("  seed     {}\n", fmt::join(run.request.seed, ","));
   out += fmt::format("  steps    {}, guidance {:g}{}\n", steps, guidance_scale, scheduler);
   return out + seconds_text(run.seconds);
 }

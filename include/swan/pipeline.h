@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "swan/image.h"
+#include "swan/lora.h"
 #include "swan/tensor.h"
 
 namespace swan {
@@ -36,6 +37,11 @@ struct LoadOptions {
   /// Networks that do not fit are brought to the GPU piece by piece. Results do not depend on it.
   uint64_t memory_budget = 0;
   EmbedCacheOptions embed_cache = {};  ///< none on disk unless asked for
+  std::vector<Lora> lora = {};         ///< of the transformer, all at once; computed beside its weights
+  bool lora_lenient = false;           ///< tensors of a LoRA that belong to nothing are a warning, not an error
+  /// Merge LoRAs into copies of the weights, rounded to their dtype, instead of computing them beside the weights: no
+  /// time a step, but memory for the copies.
+  bool fuse_lora = false;
 };
 
 /// What a text encoder makes of prompts: of `swan embed`, or a mixture of such.
@@ -162,6 +168,10 @@ class SWAN_API ImagePipeline {
   /// Embeddings of prompts, as a request takes them. @param request  gives prompts, instruction and length
   /// @throws Error as generate
   [[nodiscard]] virtual PromptEmbeddings embed(const ImageRequest& request, const Callbacks& callbacks = {}) = 0;
+  /// LoRAs instead of those before; none: the model as it is in its files, to the bit. What is fused, and whether
+  /// unused tensors are an error, is as LoadOptions say. @throws Error naming file, tensor and what was expected;
+  /// nothing has changed then
+  virtual void set_loras(const std::vector<Lora>& loras) = 0;
   /// The size that a request without one gets, in pixels.
   [[nodiscard]] virtual int64_t default_size() const = 0;
   [[nodiscard]] virtual ImageDefaults defaults() const = 0;

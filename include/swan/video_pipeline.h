@@ -91,6 +91,8 @@ class SWAN_API VideoPipeline {
   /// @throws Error kInvalidArgument for a request that cannot be met, kCancelled, kNumerical naming stage and step, ...
   [[nodiscard]] virtual VideoResult generate(const VideoRequest& request, const VideoCallbacks& callbacks = {}) = 0;
   [[nodiscard]] virtual const VideoDefaults& defaults() const = 0;
+  /// As ImagePipeline::set_loras.
+  virtual void set_loras(const std::vector<Lora>& loras) = 0;
   /// Embeddings of prompts, as a request takes them: [B, L, D] and the mask. @throws Error as generate
   [[nodiscard]] virtual PromptEmbeddings embed(const std::vector<std::string>& prompts, int max_sequence_length,
                                                const Callbacks& callbacks = {}) = 0;

@@ -70,6 +70,8 @@ DType Weights::dtype() const {
 
 bool Weights::contains(const std::string& name) const { return tensors_.contains(name); }
 
+const Shape& Weights::shape(const std::string& name) const { return tensors_.at(name)->entries().at(name).shape; }
+
 std::vector<std::string> Weights::names() const {
   std::vector<std::string> names;
   names.reserve(tensors_.size());

@@ -28,6 +28,8 @@ class Weights {
   [[nodiscard]] bool contains(const std::string& name) const;
   /// The names that are there, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
+  /// The shape of one that is there. @throws std::out_of_range otherwise
+  [[nodiscard]] const Shape& shape(const std::string& name) const;
   /// A view of the mapped file in its own dtype, which stays valid after this object is gone. An absent tensor is
   /// remembered for finish() and comes back undefined.
   /// @throws Error kShapeMismatch naming both shapes; kUnsupported naming a dtype that Swan lacks

@@ -5,6 +5,7 @@
 #include "core/context.h"
 #include "nn/f8_weight.h"
 #include "nn/linear_input.h"
+#include "nn/low_rank.h"
 #include "nn/scope.h"
 #include "ops/conv.h"
 #include "ops/linear.h"
@@ -32,7 +33,8 @@ class Module {
   std::string path_;
 };
 
-/// torch.nn.Linear. One of a scope with f8() multiplies in e4m3 where the context and the layer's shape allow it.
+/// torch.nn.Linear. One of a scope with f8() multiplies in e4m3 where the context and the layer's shape allow it; what
+/// its scope's adapters add is computed in the context's dtype.
 class Linear : public Module {
  public:
   Linear(const Scope& scope, int64_t in, int64_t out, bool bias = true);
@@ -46,6 +48,8 @@ class Linear : public Module {
   [[nodiscard]] bool reads_rounded(const Context& ctx) const {
     return f8_.used(weight_.in_features(), weight_.out_features(), ctx);
   }
+  /// Whether it, or a layer that shares its input, reads more than the rounded rows: an adapter beside it does.
+  [[nodiscard]] bool reads_plain() const noexcept { return reads_plain_; }
   /// The output as `next` reads it.
   [[nodiscard]] LinearInput forward_into(const Linear& next, const LinearInput& x, Context& ctx,
                                          ops::Activation activation = ops::Activation::kNone) const;
@@ -56,7 +60,9 @@ class Linear : public Module {
 
  private:
   ops::LinearWeight weight_;
+  LowRank adapter_;  // of weight_, which it is beside
   F8Weight f8_;
+  bool reads_plain_;
 };
 
 /// ops::layer_norm_modulate(x) as `reader` reads it.
@@ -94,8 +100,13 @@ class Conv2d : public Module {
   void fold_affine(const Tensor& factor, const Tensor& offset);
 
  private:
+  [[nodiscard]] bool is_linear() const;  // a 1x1 convolution without groups, over the pixels
+  [[nodiscard]] Tensor adapted(const Tensor& x, const Tensor& y, ops::Activation activation, Context& ctx) const;
+
   ops::ConvWeight weight_;
-  F8Weight f8_;  // of a 1x1 convolution
+  LowRank adapter_;               // of weight_, which it is beside
+  ops::ConvWeight adapter_down_;  // adapter_.down with weight_'s kernel, where that is more than 1x1
+  F8Weight f8_;                   // of a 1x1 convolution
 };
 
 /// diffusers' RMSNorm over the last axis, with a weight and perhaps a bias; Gemma's with 1 + weight.

@@ -11,8 +11,11 @@ class LinearInput {
  public:
   LinearInput(Tensor plain) : plain_(std::move(plain)) {}  // implicit: every tensor is one
   LinearInput(ops::QuantizedRows rounded) : rounded_(std::move(rounded)) {}
+  /// Both, for layers with adapters, which read the tensor itself.
+  LinearInput(Tensor plain, ops::QuantizedRows rounded) : plain_(std::move(plain)), rounded_(std::move(rounded)) {}
 
   [[nodiscard]] bool is_rounded() const noexcept { return rounded_.values.defined(); }
+  /// Undefined where only the rounded rows were made.
   [[nodiscard]] const Tensor& plain() const noexcept { return plain_; }
   [[nodiscard]] const ops::QuantizedRows& rounded() const noexcept { return rounded_; }
   [[nodiscard]] const Shape& shape() const noexcept { return is_rounded() ? rounded_.values.shape() : plain_.shape(); }

@@ -14,21 +14,30 @@ Scope Scope::f8() const {
   return marked;
 }
 
-Tensor Scope::take(const std::string& name, const Shape& shape) const {
-  return weights_->take(path_.empty() ? name : path_ + "." + name, shape);
-}
+std::string Scope::name_of(const std::string& name) const { return path_.empty() ? name : path_ + "." + name; }
+
+Tensor Scope::take(const std::string& name, const Shape& shape) const { return weights_->take(name_of(name), shape); }
 
 // An absent tensor is undefined until Weights::finish reports it.
 Tensor Scope::weight(const std::string& name, const Shape& shape) const {
   Tensor tensor = take(name, shape);
-  return (tensor.defined() && storage_ ? tensor.to(*storage_) : tensor).constant();
+  if (tensor.defined() && storage_) tensor = tensor.to(*storage_);
+  return with_deltas(name, tensor).constant();
 }
 
 Tensor Scope::vector(const std::string& name, const Shape& shape) const {
   Tensor tensor = take(name, shape);
   if (!tensor.defined()) return tensor;
   // With a storage dtype asked for, vectors are rounded to it too, as a model moved to that dtype has them.
-  return (storage_ ? tensor.to(*storage_) : tensor).to(DType::kF32).constant();
+  return with_deltas(name, (storage_ ? tensor.to(*storage_) : tensor).to(DType::kF32)).constant();
+}
+
+Tensor Scope::with_deltas(const std::string& name, const Tensor& parameter) const {
+  return adapters_ && parameter.defined() ? adapters_->with_deltas(name_of(name), parameter) : parameter;
+}
+
+LowRank Scope::adapt(Tensor& weight) const {
+  return adapters_ && weight.defined() ? adapters_->adapt(path_, weight) : LowRank();
 }
 
 }  // namespace swan::nn

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "io/weights.h"
+#include "nn/adapters.h"
 #include "swan/tensor.h"
 
 namespace swan::nn {
@@ -15,8 +16,10 @@ namespace swan::nn {
 class Scope {
  public:
   /// @param storage  the dtype that matrices and kernels are kept in; not set: as stored, without a copy
-  explicit Scope(std::shared_ptr<io::Weights> weights, std::optional<DType> storage = {})
-      : weights_(std::move(weights)), storage_(storage) {}
+  /// @param adapters  what is added to the parameters and layers; null: nothing
+  explicit Scope(std::shared_ptr<io::Weights> weights, std::optional<DType> storage = {},
+                 std::shared_ptr<AdapterSet> adapters = nullptr)
+      : weights_(std::move(weights)), storage_(storage), adapters_(std::move(adapters)) {}
 
   [[nodiscard]] Scope operator/(const std::string& name) const;
   [[nodiscard]] Scope operator/(int64_t index) const { return *this / std::to_string(index); }
@@ -31,11 +34,19 @@ class Scope {
   /// A vector or table that is added or multiplied elementwise, in f32, as the reference computes with it.
   [[nodiscard]] Tensor vector(const std::string& name, const Shape& shape) const;
 
+  /// What adapters compute beside this layer's weight, which is replaced where they are merged into it.
+  [[nodiscard]] LowRank adapt(Tensor& weight) const;
+  /// Whether any layer of the network computes an adapter beside its weight.
+  [[nodiscard]] bool computes_beside() const { return adapters_ && adapters_->computes_beside(); }
+
  private:
+  [[nodiscard]] std::string name_of(const std::string& name) const;
   [[nodiscard]] Tensor take(const std::string& name, const Shape& shape) const;
+  [[nodiscard]] Tensor with_deltas(const std::string& name, const Tensor& parameter) const;
 
   std::shared_ptr<io::Weights> weights_;
   std::optional<DType> storage_;
+  std::shared_ptr<AdapterSet> adapters_;
   std::string path_;
   bool f8_ = false;
 };

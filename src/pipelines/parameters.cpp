@@ -1,5 +1,7 @@
 #include "pipelines/parameters.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "io/config.h"
 #include "io/json.h"
@@ -27,6 +29,13 @@ Json common(const Request& r, const RunFacts& facts, int64_t index, int64_t per_
   j["variant"] = facts.load.variant;
   j["dtype"] = facts.load.dtype;
   j["device"] = facts.device;
+  for (const LoraFacts& f : facts.loras)
+    j["loras"].push_back(
+        {{"path", f.lora.path}, {"scale", f.lora.scale}, {"keys", f.keys}, {"unused_keys", f.unused_keys}});
+  if (!facts.loras.empty()) {
+    j["lora_lenient"] = facts.load.lora_lenient;
+    j["fuse_lora"] = facts.load.fuse_lora;
+  }
   j["prompt"] = r.prompt;
   j["negative_prompt"] = r.negative_prompt;
   if (r.prompt_embeds.defined()) j["prompt_embeds"] = "given";
@@ -59,6 +68,19 @@ int small_int(const io::Config& c, std::string_view key, int64_t fallback) {
   return static_cast<int>(c.get_in(key, fallback, 1, 1 << 20));
 }
 
+std::vector<Lora> read_loras(const io::Config& c) {
+  std::vector<Lora> loras;
+  if (!c.has("loras")) return loras;
+  const nlohmann::json& list = c.json().at("loras");
+  if (!list.is_array()) c.wrong("loras", "a list is needed");
+  for (const nlohmann::json& entry : list) {
+    const io::Config lora(entry, c.path() + ", loras");
+    const Lora& read = loras.emplace_back(Lora{lora.require<std::string>("path"), lora.require<double>("scale")});
+    if (!std::isfinite(read.scale)) lora.wrong("scale", "a finite number is needed");
+  }
+  return loras;
+}
+
 // What `common` wrote, but for the settings that have a default of the model's, which the callers read.
 template <typename Repeatable>
 void read_common(const io::Config& c, Repeatable& out) {
@@ -69,6 +91,9 @@ void read_common(const io::Config& c, Repeatable& out) {
   // What a GPU made is made anew on whatever there is: another machine's may differ by rounding, but need not refuse.
   const auto device = c.get<std::string>("device", "auto");
   out.load.device = device.starts_with("cuda") ? "auto" : device;
+  out.load.lora = read_loras(c);
+  out.load.lora_lenient = c.get<bool>("lora_lenient", false);
+  out.load.fuse_lora = c.get<bool>("fuse_lora", false);
   auto& r = out.request;
   r.prompt = c.require<std::vector<std::string>>("prompt");
   r.negative_prompt = c.get<std::vector<std::string>>("negative_prompt", {""});

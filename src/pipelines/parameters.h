@@ -7,11 +7,18 @@
 
 namespace swan::pipelines {
 
+/// A LoRA of a run, with how many tensors its file has and how many of them were not used.
+struct LoraFacts {
+  Lora lora;
+  size_t keys = 0, unused_keys = 0;
+};
+
 /// What the settings of a picture or video are besides its request.
 struct RunFacts {
   std::string model;     ///< the repository's path, or kEmbeddedModel
   std::string revision;  ///< of a hub's cache; may be empty
   LoadOptions load;
+  std::vector<LoraFacts> loras = {};
   std::string device;                                  ///< "cpu" or "cuda:0": what computed
   std::string pipeline;                                ///< "SanaPipeline"
   std::string scheduler;                               ///< the name of the solver in force

@@ -38,6 +38,9 @@ class ResidentNetwork {
     if (compute.device() == nullptr && bytes_ > kResidentBytes) network_.reset();
   }
 
+  /// Gives the network up: it is made anew when it is next opened.
+  void close() noexcept { network_.reset(); }
+
   /// The dtype that most of the weights are stored in, once the network has been opened.
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
 

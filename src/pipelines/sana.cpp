@@ -85,9 +85,18 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
     fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and the vae has {}.",
          repository_.path(), transformer_config_.in_channels, vae_config_.latent_channels);
   (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
+  adapters_.read(repository_, options_, {});
 }
 
 SanaPipeline::~SanaPipeline() = default;
+
+void SanaPipeline::set_loras(const std::vector<Lora>& loras) {
+  LoadOptions options = options_;
+  options.lora = loras;
+  adapters_.read(repository_, options, {});
+  options_ = std::move(options);
+  transformer_.close();
+}
 
 int64_t SanaPipeline::default_size() const {
   return transformer_config_.sample_size * vae_config_.spatial_compression_ratio();
@@ -195,8 +204,11 @@ std::vector<std::string> SanaPipeline::instruction_of(const ImageRequest& r) con
 
 void SanaPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
-    return std::make_unique<models::SanaTransformer2DModel>(transformer_config_,
-                                                            nn::Scope(weights, compute_.storage()));
+    auto network = std::make_unique<models::SanaTransformer2DModel>(
+        transformer_config_, nn::Scope(weights, compute_.storage(), adapters_.set()));
+    weights->finish();  // first: what is absent has taken no adapter
+    adapters_.finish();
+    return network;
   });
 }
 
@@ -352,6 +364,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
   const RunFacts facts = {.model = model_name_,
                           .revision = repository_.revision(),
                           .load = options_,
+                          .loras = adapters_.facts(),
                           .device = compute_.device_name(),
                           .pipeline = class_name(request),
                           .scheduler = plan.scheduler->name(),

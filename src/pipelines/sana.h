@@ -8,6 +8,7 @@
 #include "io/repository.h"
 #include "models/autoencoder_dc.h"
 #include "models/sana_transformer.h"
+#include "pipelines/adapters.h"
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
@@ -30,6 +31,7 @@ class SanaPipeline : public ImagePipeline {
 
   [[nodiscard]] ImageResult generate(const ImageRequest& request, const Callbacks& callbacks) override;
   [[nodiscard]] PromptEmbeddings embed(const ImageRequest& request, const Callbacks& callbacks) override;
+  void set_loras(const std::vector<Lora>& loras) override;
   [[nodiscard]] int64_t default_size() const override;
   [[nodiscard]] ImageDefaults defaults() const override { return {}; }
 
@@ -87,6 +89,7 @@ class SanaPipeline : public ImagePipeline {
   Compute compute_;
   models::SanaConfig transformer_config_;
   models::AutoencoderDCConfig vae_config_;
+  TransformerAdapters adapters_;
   EmbedStore store_;
   std::unique_ptr<PromptEncoder> encoder_;
   ResidentNetwork<models::SanaTransformer2DModel> transformer_;

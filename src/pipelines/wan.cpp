@@ -75,9 +75,18 @@ WanPipeline::WanPipeline(io::Repository repository, std::string model_name, cons
     fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and gives {}, and the vae has {}.",
          repository_.path(), transformer_config_.in_channels, transformer_config_.out_channels, vae_config_.z_dim);
   (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
+  adapters_.read(repository_, options_, nn::wan_original_names());
 }
 
 WanPipeline::~WanPipeline() = default;
+
+void WanPipeline::set_loras(const std::vector<Lora>& loras) {
+  LoadOptions options = options_;
+  options.lora = loras;
+  adapters_.read(repository_, options, nn::wan_original_names());
+  options_ = std::move(options);
+  transformer_.close();
+}
 
 // 1. Check inputs
 WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
@@ -172,7 +181,11 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
 
 void WanPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
-    return std::make_unique<models::WanTransformer3DModel>(transformer_config_, nn::Scope(weights, compute_.storage()));
+    auto network = std::make_unique<models::WanTransformer3DModel>(
+        transformer_config_, nn::Scope(weights, compute_.storage(), adapters_.set()));
+    weights->finish();  // first: what is absent has taken no adapter
+    adapters_.finish();
+    return network;
   });
 }
 
@@ -320,6 +333,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
   const RunFacts facts = {.model = model_name_,
                           .revision = repository_.revision(),
                           .load = options_,
+                          .loras = adapters_.facts(),
                           .device = compute_.device_name(),
                           .pipeline = "WanPipeline",
                           .scheduler = plan.scheduler->name(),

@@ -3,6 +3,7 @@
 #include "io/repository.h"
 #include "models/autoencoder_kl_wan.h"
 #include "models/wan_transformer.h"
+#include "pipelines/adapters.h"
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
@@ -22,6 +23,7 @@ class WanPipeline : public VideoPipeline {
   ~WanPipeline() override;
 
   [[nodiscard]] VideoResult generate(const VideoRequest& request, const VideoCallbacks& callbacks) override;
+  void set_loras(const std::vector<Lora>& loras) override;
   [[nodiscard]] const VideoDefaults& defaults() const override { return defaults_; }
   [[nodiscard]] PromptEmbeddings embed(const std::vector<std::string>& prompts, int max_sequence_length,
                                        const Callbacks& callbacks) override;
@@ -48,6 +50,7 @@ class WanPipeline : public VideoPipeline {
   models::WanConfig transformer_config_;
   models::AutoencoderKLWanConfig vae_config_;
   VideoDefaults defaults_;
+  TransformerAdapters adapters_;
   EmbedStore store_;
   std::unique_ptr<UMT5PromptEncoder> encoder_;
   ResidentNetwork<models::WanTransformer3DModel> transformer_;

@@ -67,6 +67,7 @@ class FakePipeline final : public ImagePipeline {
     fake_engine().embedded.push_back(request);
     return embeddings_of(request.prompt);
   }
+  void set_loras(const std::vector<Lora>& loras) override { fake_engine().loras = loras; }
   int64_t default_size() const override { return 64; }
   ImageDefaults defaults() const override { return fake_engine().image_defaults; }
 };
@@ -111,6 +112,7 @@ class FakeVideoPipeline final : public VideoPipeline {
     result.peak_bytes = size_t{3} << 20;
     return result;
   }
+  void set_loras(const std::vector<Lora>& loras) override { fake_engine().loras = loras; }
   const VideoDefaults& defaults() const override { return fake_engine().video_defaults; }
   PromptEmbeddings embed(const std::vector<std::string>& prompts, int max_sequence_length,
                          const Callbacks& /*callbacks*/) override {

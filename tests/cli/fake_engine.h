@@ -18,6 +18,7 @@ namespace swan::cli {
 struct FakeEngine {
   std::string model;                          ///< that was opened
   LoadOptions load;                           ///< it was opened with
+  std::vector<Lora> loras;                    ///< of the last set_loras
   ImageRequest request;                       ///< of the last generate
   std::vector<ImageRequest> requests;         ///< of every generate
   std::vector<VideoRequest> video_requests;   ///< of every generate

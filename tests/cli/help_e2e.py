@@ -30,7 +30,7 @@ class Help(ProgramTest):
         shared = ("--prompt", "--negative-prompt", "--prompts", "--prompt-embeds", "--prompt-to", "--interpolate",
                   "--interpolation", "--max-sequence-length", "--from", "--width", "--height",
                   "--steps, --num-inference-steps", "--guidance-scale", "--seed", "--scheduler", "--flow-shift",
-                  "--latents", "--save-latents")
+                  "--latents", "--save-latents", "--lora", "--lora-lenient", "--fuse-lora")
         self.has_options("image", *model, *report, *shared, "-n, --num-images", "--complex-instruction",
                          "--no-resolution-binning", "--image", "--strength", "--max-timesteps",
                          "--intermediate-timesteps")

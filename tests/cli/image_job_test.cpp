@@ -139,6 +139,45 @@ TEST_F(ImageJobTest, TheOptionsOfSprintArrive) {
   EXPECT_THROW((void)job_of({"x", "--image", "no.png"}), Error);
 }
 
+TEST_F(ImageJobTest, LorasArrive) {
+  const auto loras = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "x");
+    return job_of(std::move(arguments)).load.lora;
+  };
+  using Loras = std::vector<Lora>;
+  EXPECT_EQ(loras({}), Loras());
+  EXPECT_EQ(loras({"--lora", "a.safetensors"}), (Loras{{"a.safetensors", 1}}));
+  EXPECT_EQ(loras({"--lora", "a:0.8", "--lora", "dir/:-1e-1", "--lora", "b:2"}),
+            (Loras{{"a", 0.8}, {"dir/", -0.1}, {"b", 2}}));
+  EXPECT_EQ(loras({"--lora", "c:\\a:b", "--lora", "http://x", "--lora", "a:", "--lora", "a:1:2"}),
+            (Loras{{"c:\\a:b", 1}, {"http://x", 1}, {"a:", 1}, {"a:1", 2}}));
+  const LoadOptions load = job_of({"x", "--lora", "a", "--lora-lenient", "--fuse-lora"}).load;
+  EXPECT_TRUE(load.lora_lenient && load.fuse_lora);
+  EXPECT_FALSE(job_of({"x", "--lora", "a"}).load.lora_lenient || job_of({"x", "--lora", "a"}).load.fuse_lora);
+
+  for (const auto& [arguments, part] : std::initializer_list<std::pair<std::vector<std::string>, const char*>>{
+           {{"x", "--lora", ""}, "--lora is empty"},
+           {{"x", "--lora", ":1"}, "--lora is empty"},
+           {{"x", "--lora", "a:1e9"}, "--lora FILE:SCALE"},
+           {{"x", "--lora", "a:1.2.3"}, "--lora FILE:SCALE"},
+           {{"x", "--lora", "a:+2"}, "--lora FILE:SCALE"},
+           {{"x", "--lora", "none", "--lora", "a"}, "none stands alone"},
+           {{"x", "--fuse-lora"}, "--fuse-lora needs --lora"},
+           {{"x", "--lora-lenient"}, "--lora-lenient needs --lora"}})
+    EXPECT_NE(usage_message(arguments).find(part), std::string::npos) << part << ": " << usage_message(arguments);
+}
+
+TEST_F(ImageJobTest, LorasOfASettingsFileCanBeReplacedAndLeftOut) {
+  fake_engine().metadata = {{"swan", "{}"}};
+  fake_engine().repeatable.request.prompt = {"x"};
+  fake_engine().repeatable.load.lora = {{"old", 0.5}};
+  using Loras = std::vector<Lora>;
+  EXPECT_EQ(job_of({"--from", "f.png"}).load.lora, (Loras{{"old", 0.5}}));
+  EXPECT_EQ(job_of({"--from", "f.png", "--lora", "new"}).load.lora, (Loras{{"new", 1}}));
+  EXPECT_EQ(job_of({"--from", "f.png", "--lora", "none"}).load.lora, Loras());
+  EXPECT_TRUE(job_of({"--from", "f.png", "--fuse-lora"}).load.fuse_lora);
+}
+
 TEST_F(ImageJobTest, PromptsOfAnyLookStayWhole) {
   for (const char* prompt : {"", " ", "[a, b]", "{}", "a,b", "%%", "info", "image", "a=b", "\"quoted\"", "-", "/x",
                              "一只红色的狐狸 🦊", "two\nlines"}) {

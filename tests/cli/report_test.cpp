@@ -46,6 +46,16 @@ TEST(Report, JsonIsOneLineAndWhole) {
   EXPECT_FALSE(j.contains("latents"));
 }
 
+TEST(Report, TellsOfLoras) {
+  ImageRun run = example_run();
+  EXPECT_FALSE(json::parse(image_json(run)).contains("loras"));
+  EXPECT_EQ(image_text(run).find("lora"), std::string::npos);
+  run.result.parameters = {R"({"loras": [{"path": "/a.safetensors", "scale": 0.5, "keys": 7, "unused_keys": 2}]})"};
+  EXPECT_EQ(json::parse(image_json(run))["loras"][0]["path"], "/a.safetensors");
+  EXPECT_NE(image_text(run).find("  lora     /a.safetensors, scale 0.5: 5 tensors used, 2 not\n"), std::string::npos)
+      << image_text(run);
+}
+
 TEST(Report, JsonSurvivesOddParameters) {
   for (const char* parameters : {"", "not json", "[1]", "null"}) {
     ImageRun run = example_run();

@@ -13,6 +13,7 @@
 #include "fuzz/mutate.h"
 #include "fuzz/targets.h"
 #include "support/temp_dir.h"
+#include "swan/log.h"
 
 namespace swan::fuzz {
 namespace {
@@ -53,6 +54,14 @@ void run(const std::string& kind, int count, const Mutate& mutation, const Read&
 }
 
 TEST(Fuzz, Safetensors) { run("safetensors", 30000, mutate_safetensors, read_as_safetensors); }
+
+TEST(Fuzz, Loras) {
+  set_log_level(LogLevel::kOff);  // lenient reading warns thousands of times
+  const support::TempDir dir;
+  const LoraTarget target(dir.path());
+  run("lora", 20000, mutate_safetensors, [&](const std::string& bytes) { return target.read(bytes); });
+  set_log_level(LogLevel::kWarning);
+}
 
 TEST(Fuzz, Configurations) { run("config", 6000, mutate, read_as_config); }
 

@@ -16,6 +16,7 @@
 #include "io/repository.h"
 #include "io/safetensors.h"
 #include "io/weights.h"
+#include "nn/adapters.h"
 #include "swan/error.h"
 #include "swan/pipeline.h"
 #include "tokenizers/prompt_cleaning.h"
@@ -123,6 +124,34 @@ void clean_as_prompt(std::string_view bytes) {
     if (!tokenizers::is_utf8(cleaned)) throw std::runtime_error("a cleaned prompt is not UTF-8");
     if (cleaned.starts_with(' ') || cleaned.ends_with(' ')) throw std::runtime_error("a cleaned prompt ends in space");
   }
+}
+
+LoraTarget::LoraTarget(std::string folder) : folder_(std::move(folder)) {
+  io::write_safetensors(folder_ + "/model.safetensors", {{"blocks.0.attn1.to_q.weight", Tensor::full({6, 4}, 0.5F)},
+                                                         {"blocks.0.attn1.to_q.bias", Tensor::full({6}, 0.5F)},
+                                                         {"patch_embedding.weight", Tensor::full({6, 2, 1, 2, 2}, 1)},
+                                                         {"blocks.0.norm2.weight", Tensor::full({6}, 1)}});
+}
+
+bool LoraTarget::read(std::string_view bytes) const {
+  const MemoryFile memory(bytes);
+  return accepts([&] {
+    const auto weights = io::Weights::open(folder_, "model", "");
+    const Lora lora = {memory.path(), 0.5};
+    for (const bool fuse : {false, true}) {
+      const auto set = nn::AdapterSet::read(
+          {&lora, 1}, *weights, {.lenient = true, .fuse = fuse, .original_names = nn::wan_original_names()});
+      for (const std::string& name : weights->names()) {
+        Tensor tensor = set->with_deltas(name, weights->take(name, weights->shape(name)));
+        if (!name.ends_with(".weight")) continue;
+        const nn::LowRank beside = set->adapt(name.substr(0, name.size() - 7), tensor);
+        if (tensor.shape() != weights->shape(name)) throw std::runtime_error("a merged weight has another shape");
+        if (beside.defined()) touch(beside.up.weight);
+        touch(tensor);
+      }
+      set->finish();
+    }
+  });
 }
 
 RepositoryTarget::RepositoryTarget(std::string folder, const std::string& corpus) : folder_(std::move(folder)) {

@@ -26,6 +26,17 @@ class RepositoryTarget {
   std::string folder_;
 };
 
+/// A small network's weights in a folder, for which files are read as LoRAs and merged.
+class LoraTarget {
+ public:
+  /// @param folder  empty, and the caller's to remove
+  explicit LoraTarget(std::string folder);
+  [[nodiscard]] bool read(std::string_view bytes) const;
+
+ private:
+  std::string folder_;
+};
+
 /// A file's bytes. @throws std::runtime_error
 [[nodiscard]] std::string slurp(const std::string& path);
 

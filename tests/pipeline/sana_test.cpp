@@ -46,6 +46,14 @@ ImageRequest request_of(const GoldenPipeline& golden) {
   return r;
 }
 
+LoadOptions load_of(const GoldenPipeline& golden) {
+  LoadOptions load{.variant = golden.variant};
+  if (golden.json.contains("lora"))
+    load.lora = {{.path = support::golden_path(golden.json.at("lora")),
+                  .scale = golden.call.at("attention_kwargs").at("scale")}};
+  return load;
+}
+
 std::vector<std::string> case_names(const std::string& kind = "Sana") {
   std::vector<std::string> names;
   for (const GoldenPipeline& golden : support::golden_pipelines())
@@ -69,7 +77,7 @@ class SanaPipelineTest : public testing::TestWithParam<std::string> {};
 TEST_P(SanaPipelineTest, MakesThePictureOfDiffusers) {
   const GoldenPipeline golden = support::golden_pipeline(GetParam());
   const ImageRequest request = request_of(golden);
-  const auto pipeline = ImagePipeline::open(golden.repository, {.variant = golden.variant});
+  const auto pipeline = ImagePipeline::open(golden.repository, load_of(golden));
   const ImageResult result = pipeline->generate(request);
 
   const auto count = request.prompt.size() * static_cast<size_t>(request.num_images_per_prompt);
@@ -91,11 +99,29 @@ TEST_P(SanaPipelineTest, MakesThePictureOfDiffusers) {
     EXPECT_TRUE(support::same_picture(result.images[i], support::read_png(golden.images[i]))) << i;
 }
 
+std::vector<std::string> lora_cases() { return {"lora_scale_1", "lora_scale_half", "lora_metadata_scale_1"}; }
+
+class FusedLoraTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(FusedLoraTest, MakesThePictureOfDiffusers) {
+  const GoldenPipeline golden = support::golden_pipeline(GetParam());
+  LoadOptions load = load_of(golden);
+  load.fuse_lora = true;
+  const ImageResult result = ImagePipeline::open(golden.repository, load)->generate(request_of(golden));
+  EXPECT_TRUE(support::close(result.latents, final_latents(golden), 3e-4));
+  EXPECT_TRUE(support::same_picture(result.images.at(0), support::read_png(golden.images.at(0))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, FusedLoraTest, testing::ValuesIn(lora_cases()),
+                         [](const auto& info) { return info.param; });
+
 INSTANTIATE_TEST_SUITE_P(Cases, SanaPipelineTest, testing::ValuesIn(case_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(SanaPipelineTest, CoversEveryKindOfCase) {
-  EXPECT_GE(case_names("SanaPipeline").size(), 13U);
+  EXPECT_GE(case_names("SanaPipeline").size(), 16U);
+  const std::vector<std::string> names = case_names("SanaPipeline");
+  for (const std::string& lora : lora_cases()) EXPECT_NE(std::find(names.begin(), names.end(), lora), names.end());
   EXPECT_EQ(case_names("SanaSprint"), (std::vector<std::string>{"sprint_2_steps", "sprint_1_step", "sprint_4_steps_x2",
                                                                 "sprint_img2img", "sprint_img2img_half"}));
 }

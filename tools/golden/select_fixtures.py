@@ -21,6 +21,8 @@ import safetensors_file
 
 BUDGET_BYTES = 11_000_000
 WAN_BUDGET_BYTES = 7_500_000  # beside it, for what only the video pipelines need
+LORA_BUDGET_BYTES = 350_000  # likewise for adapters
+LORA_FILES = r"(models|pipelines)/lora_.*"
 WAN_FILES = r"schedulers/unipc_.*|(components|models|pipelines)/(umt5|wan).*"
 
 # Components: the tensors (regular expressions on their whole names) and cases that are left out.
@@ -48,6 +50,8 @@ COMPONENTS = {
 }
 
 MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "sana_sprint", "wan"]
+
+LORAS = ["lora_plain", "lora_with_metadata"]  # each one file
 
 # Which of tokenizers/ a repository's tokenizer is.
 TOKENIZERS = {"wan": "umt5"}  # gemma for the others
@@ -80,6 +84,9 @@ PIPELINES = {
     "sprint_4_steps_x2": [],
     "sprint_img2img": [],
     "sprint_img2img_half": [],
+    "lora_scale_1": [],
+    "lora_scale_half": [],
+    "lora_metadata_scale_1": [],
     "wan_9_frames": [],
     "wan_zh_5_frames": ["prompt_embeds"],
     "wan_17_frames": [],
@@ -240,7 +247,8 @@ def write_manifest(source, golden):
                 data = path.read_bytes()
                 files[key] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     wan = sum(entry["bytes"] for key, entry in files.items() if re.fullmatch(WAN_FILES, key))
-    total = sum(entry["bytes"] for entry in files.values()) - wan
+    loras = sum(entry["bytes"] for key, entry in files.items() if re.fullmatch(LORA_FILES, key))
+    total = sum(entry["bytes"] for entry in files.values()) - wan - loras
     write_json(
         golden / "MANIFEST.json",
         {
@@ -248,13 +256,16 @@ def write_manifest(source, golden):
             "written_by": "tools/golden/select_fixtures.py",
             "bytes_without_tokenizers": total,
             "bytes_for_wan": wan,
+            "bytes_for_loras": loras,
             "files": dict(sorted(files.items())),
             "links": dict(sorted(links.items())),
         },
     )
-    print(f"{total} bytes and {wan} for Wan in {len(files)} files, {len(links)} links")
-    if total > BUDGET_BYTES or wan > WAN_BUDGET_BYTES:
-        raise SystemExit(f"that is above the budget of {BUDGET_BYTES} and {WAN_BUDGET_BYTES} bytes: choose less")
+    print(f"{total} bytes, {wan} for Wan and {loras} for LoRAs in {len(files)} files, {len(links)} links")
+    if total > BUDGET_BYTES or wan > WAN_BUDGET_BYTES or loras > LORA_BUDGET_BYTES:
+        raise SystemExit(
+            f"that is above the budget of {BUDGET_BYTES}, {WAN_BUDGET_BYTES} and {LORA_BUDGET_BYTES} bytes: choose less"
+        )
 
 
 def main():
@@ -271,6 +282,9 @@ def main():
                 copy(path, golden / "tokenizers" / name / path.name)
     for name in MODELS:
         select_model(source, golden, name)
+    for name in LORAS:
+        file = pathlib.Path("models") / name / "pytorch_lora_weights.safetensors"
+        copy(source / file, golden / file)
     for name, rules in COMPONENTS.items():
         select_component(source, golden, name, rules)
     select_pipelines(source, golden)
