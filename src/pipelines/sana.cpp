@@ -120,11 +120,24 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
     wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
                       r.latents.shape(), plan.batch, plan.render.width, plan.render.height, plan.latents));
   check_tiling(r.vae_tiling, ratio);
+  check_control(r);
 
   plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
   plan.instruction = instruction_of(r);
   plan_sampling(plan);
   return plan;
+}
+
+void SanaPipeline::check_control(const ImageRequest& r) const {
+  if (!r.control_image && (r.controlnet_conditioning_scale || r.control_preprocess != ControlPreprocess::kNone))
+    fail(ErrorCode::kInvalidArgument, "{} is given, but no control image that it is about: give one too.",
+         r.controlnet_conditioning_scale ? "controlnet_conditioning_scale" : "control_preprocess");
+  if (r.control_image && !controlled())
+    fail(
+        ErrorCode::kInvalidArgument,
+        "{}: a control image is given, but the model was opened without a ControlNet, and its own {} has none; open it "
+        "with one (LoadOptions::controlnet, --controlnet), or leave the image out.",
+        repository_.path(), repository_.class_name());
 }
 
 void SanaPipeline::plan_sampling(Plan& plan) const {
@@ -211,7 +224,7 @@ Context SanaPipeline::network_context(const Context& ctx) const {
 }
 
 // 3. to 5. Timesteps, latents, and the loop
-Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& /*image_latents*/,
+Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& image_latents,
                              Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
   const int64_t channels = transformer_config_.in_channels;
@@ -226,11 +239,15 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
   // The network computes in its own dtype, the solver in f32.
   Context network = network_context(ctx);
   const models::SanaText text = transformer_->encode_text(prompts.embeds, prompts.attention_mask, network);
+  const BlockSamples samples = block_samples(plan, prompts, image_latents, ctx);
   const int64_t rows = plan.guided ? 2 * plan.batch : plan.batch;
   const auto predict = [&](std::span<const Tensor> inputs) {
     const std::array twice = {inputs[0], inputs[0]};
     const Tensor input = plan.guided ? ops::concat_rows(twice, network) : inputs[0];
-    const models::SanaCondition condition = {.timestep = inputs[1], .guidance = {}, .controlnet_block_samples = {}};
+    const models::SanaCondition condition = {
+        .timestep = inputs[1],
+        .guidance = {},
+        .controlnet_block_samples = samples ? samples(input, inputs[1]) : std::vector<Tensor>()};
     return transformer_->forward(input, text, condition, network).to(DType::kF32);  // [rows, out_channels, h, w]
   };
   Replay replay(network);
@@ -285,14 +302,14 @@ void choose_tiling(models::AutoencoderDC& vae, const std::optional<VaeTiling>& a
 }
 }  // namespace
 
-// The picture to start from, as latents times scaling_factor.
+// The picture to start from or to be controlled by, as latents times scaling_factor.
 Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
-  const Tensor pixels = to_tensor(*plan.request.image, plan.render);
+  const Tensor pixels = to_tensor(*plan.picture(), plan.render);
   load_vae(vae_encoder_, models::AutoencoderDC::Halves::kEncoder);
   choose_tiling(*vae_encoder_, plan.request.vae_tiling, plan.render, kEncodedAtOnce);
   Context network = ctx.with_dtype(compute_.activations(vae_encoder_.dtype(), Compute::Part::kVae));
   const Tensor latents = vae_encoder_->encode(pixels, network).to(DType::kF32);
-  check_finite(latents, "encoding the picture to start from (vae)", ctx);
+  check_finite(latents, "encoding the picture that was given (vae)", ctx);
   vae_encoder_.release(compute_);
   return ops::linear_combination(std::array{static_cast<float>(vae_config_.scaling_factor)}, std::array{latents}, ctx);
 }
@@ -318,16 +335,16 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
 }
 
 ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks& callbacks) {
-  const Plan plan = check_inputs(request);
+  Plan plan = check_inputs(request);
   Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks, compute_.device());
 
-  stages.begin("encode", request.image ? 2 : 1);
+  stages.begin("encode", plan.picture() != nullptr ? 2 : 1);
   const PromptEmbeddings text = encode_prompt(plan, ctx);
   stages.step();
   compute_.end_stage();
   Tensor image_latents;
-  if (request.image) {
+  if (plan.picture() != nullptr) {
     image_latents = encode_image(plan, ctx);
     stages.step();
     compute_.end_stage();
@@ -363,6 +380,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
                           .strength = plan.strength,
                           .guidance_scale = request.guidance_scale};
   for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
+  result.control_image = std::move(plan.control_image);
   result.height = plan.size.height;
   result.width = plan.size.width;
   for (const Image& image : result.images) result.blocked.push_back(image.rgb.empty());

@@ -19,7 +19,7 @@ import sys
 
 import safetensors_file
 
-BUDGET_BYTES = 11_000_000
+BUDGET_BYTES = 11_800_000
 WAN_BUDGET_BYTES = 7_500_000  # beside it, for what only the video pipelines need
 WAN_FILES = r"schedulers/unipc_.*|(components|models|pipelines)/(umt5|wan).*"
 
@@ -29,6 +29,7 @@ COMPONENTS = {
     "sana_transformer": {"case_01.safetensors": [r"mid\..*\.conv_(depth|inverted)"], "case_04.safetensors": None},
     "sana_transformer_p2_pos": {},
     "sana_transformer_sprint": {"tensors": [r"mid\..*\.conv_(depth|inverted)"], "case_01.safetensors": None},
+    "sana_controlnet": {},
     "dcae_f32": {
         "case_00.safetensors": [r"mid\.decoder\.up_blocks\.1"],
         "case_01.safetensors": [r"output\.sample"],  # its subject, quadratic attention, is over after the first stage
@@ -47,7 +48,7 @@ COMPONENTS = {
     },
 }
 
-MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "sana_sprint", "wan"]
+MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "sana_sprint", "sana_controlnet", "wan"]
 
 # Which of tokenizers/ a repository's tokenizer is.
 TOKENIZERS = {"wan": "umt5"}  # gemma for the others
@@ -58,6 +59,9 @@ SHARED_FOLDERS = {
     "models/sana15_sharded/vae": "models/sana/vae",
     "models/sana_sprint/text_encoder": "models/sana/text_encoder",
     "models/sana_sprint/vae": "models/sana/vae",
+    "models/sana_controlnet/text_encoder": "models/sana/text_encoder",
+    "models/sana_controlnet/transformer": "models/sana/transformer",
+    "models/sana_controlnet/vae": "models/sana/vae",
 }
 
 # Pipeline cases, with the prompt embeddings that stay.
@@ -80,6 +84,8 @@ PIPELINES = {
     "sprint_4_steps_x2": [],
     "sprint_img2img": [],
     "sprint_img2img_half": [],
+    "controlnet": [],
+    "controlnet_scale_half_x2": [],
     "wan_9_frames": [],
     "wan_zh_5_frames": ["prompt_embeds"],
     "wan_17_frames": [],
@@ -198,8 +204,9 @@ def select_pipelines(source, golden):
         images = [] if "frames_uint8" in kept else case["images"][:1]
         for image in images:
             copy(source / image, golden / image)
-        if "image" in case["call"]:
-            copy(source / case["call"]["image"], golden / case["call"]["image"])
+        for given in ("image", "control_image"):
+            if given in case["call"]:
+                copy(source / case["call"][given], golden / case["call"][given])
         chosen.append({**case, "images": images})
     write_json(golden / "pipelines" / "cases.json", {**cases, "cases": chosen})
 
