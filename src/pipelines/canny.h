@@ -4,12 +4,13 @@
 
 namespace swan::pipelines {
 
-/// Thresholds of the gradient's size |Gx| + |Gy| by Sobel's kernels, the customary ones of ControlNet's edge pictures.
-/// An upright or level border between two even greys has, after the blur, 2.5 times their difference: from black to
-/// white 637. One of more than 80 levels is thus an edge, and one of more than 40 if such a one continues it.
+/// Thresholds of the gradient's size |Gx| + |Gy| by Sobel's kernels. An upright or level border between two even greys
+/// has, after the blur, 2.5 times their difference, 637 from black to white: with these one of more than 50 levels is
+/// an edge, and one of 25 if such a one continues it, as by the customary 100 and 200 of ControlNet's edge pictures,
+/// which are made without a blur.
 struct CannyThresholds {
-  int low = 100;   ///< what is above it belongs to an edge that is above `high` elsewhere
-  int high = 200;  ///< what is above it is an edge
+  int low = 62;    ///< what is above it belongs to an edge that is above `high` elsewhere
+  int high = 125;  ///< what is above it is an edge
 };
 
 /// The edges of a picture, one pixel wide, white on black. Grey (ITU-R 601), a 5x5 Gaussian (binomial, of deviation 1),

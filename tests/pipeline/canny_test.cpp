@@ -86,13 +86,13 @@ TEST(Canny, ASlantHasAnEdgeAlongIt) {
   }
 }
 
-TEST(Canny, ABorderOfMoreThan80LevelsIsAnEdge) {
+TEST(Canny, ABorderOfMoreThan50LevelsIsAnEdge) {
   const auto border = [](int from, int to) {
     return count(canny(picture(15, 7, [&](int64_t x, int64_t) { return x < 8 ? from : to; })));
   };
-  EXPECT_EQ(border(60, 140), 0);
-  EXPECT_EQ(border(60, 141), 7);
-  EXPECT_EQ(border(141, 60), 7);  // whichever side is the lighter
+  EXPECT_EQ(border(60, 110), 0);
+  EXPECT_EQ(border(60, 111), 7);
+  EXPECT_EQ(border(111, 60), 7);  // whichever side is the lighter
   const Image step = picture(15, 7, [](int64_t x, int64_t) { return x < 8 ? 60 : 80; });
   EXPECT_EQ(count(canny(step)), 0);
   EXPECT_EQ(count(canny(step, {.low = 20, .high = 40})), 7);
@@ -105,13 +105,13 @@ TEST(Canny, AWeakBorderIsAnEdgeWhereAStrongOneContinuesIt) {
       return x < 8 ? 0 : static_cast<int>(std::max(to, from - 7 * std::max<int64_t>(y - 10, 0)));
     }));
   };
-  EXPECT_EQ(count(edges_of(60, 60)), 0);  // between the thresholds: above 40, below 80
-  const Image edges = edges_of(200, 60);
+  EXPECT_EQ(count(edges_of(40, 40)), 0);  // between the thresholds: above 25, below 50
+  const Image edges = edges_of(200, 40);
   for (int64_t y = 0; y < 50; ++y) EXPECT_TRUE(is_edge(edges, 8, y)) << y;
-  // Below the lower threshold, from row 34 on, it ends.
-  const Image fading = edges_of(200, 30);
+  // Below the lower threshold, from row 36 on, it ends.
+  const Image fading = edges_of(200, 15);
   for (int64_t y = 0; y < 32; ++y) EXPECT_TRUE(is_edge(fading, 8, y)) << y;
-  for (int64_t y = 36; y < 50; ++y) EXPECT_FALSE(is_edge(fading, 8, y)) << y;
+  for (int64_t y = 38; y < 50; ++y) EXPECT_FALSE(is_edge(fading, 8, y)) << y;
 }
 
 TEST(Canny, NoiseBelowTheThresholdsIsNone) {
