@@ -105,6 +105,17 @@ void add_control(OptionSet& o, ImageArguments& a) {
          "Write the control image too, scaled and preprocessed: what the ControlNet sees", file());
 }
 
+void add_pag(OptionSet& o, ImageArguments& a) {
+  o.text(
+      "--pag-scale", a.pag_scale, "X",
+      "Perturbed-attention guidance for Sana, from 0 (none; default, but 3 for a SanaPAGPipeline); a step costs more");
+  o.text("--pag-adaptive-scale", a.pag_adaptive_scale, "X",
+         "What --pag-scale falls by for each of 1000 timesteps, such as 0.001 (default 0)");
+  o.text("--pag-layers", a.pag_layers, "REGEX",
+         "Which blocks are perturbed: those in whose names, transformer_blocks.N.attn1, it finds something (default "
+         "transformer_blocks.0)");
+}
+
 void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
   o.text("--from", from, "FILE",
          fmt::format("Repeat the {} in FILE ({} made by Swan) exactly; other options override its settings", w.noun,
@@ -187,6 +198,7 @@ void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints)
          "Compute at the size asked for instead of the nearest one that the model was trained on");
   o.text("-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)");
   add_sampling(o, a, kImageWords);
+  add_pag(o, a);
   add_sprint(o, a);
   add_control(o, a);
 
@@ -307,6 +319,8 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"img", {"image"}},
       {"denoising-strength", {"strength"}},
       {"image-strength", {"strength"}},
+      {"pag", {"pag-scale"}},
+      {"pag-applied-layers", {"pag-layers"}},
       {"control", {"control-image"}},
       {"controlnet-image", {"control-image"}},
       {"controlnet-scale", {"control-scale"}},

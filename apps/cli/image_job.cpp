@@ -35,6 +35,17 @@ void set_sprint(const ImageArguments& a, ImageRequest& request) {
   }
 }
 
+void set_pag(const ImageArguments& a, ImageRequest& request) {
+  constexpr double kMost = 1000;
+  if (a.pag_scale) request.pag_scale = parse_number("--pag-scale", *a.pag_scale, 0, kMost);
+  if (a.pag_adaptive_scale)
+    request.pag_adaptive_scale = parse_number("--pag-adaptive-scale", *a.pag_adaptive_scale, 0, kMost);
+  if (a.pag_layers) {
+    if (a.pag_layers->empty()) throw UsageError("--pag-layers is empty; name blocks, or leave it out");
+    request.pag_applied_layers = {*a.pag_layers};
+  }
+}
+
 // What only a model with a ControlNet has; others refuse it.
 void set_control(const ImageArguments& a, ImageJob& job) {
   if (!a.control_image) {
@@ -85,6 +96,7 @@ ImageJob convert(const ImageArguments& a) {
     }
     job.request.complex_human_instruction = read_instruction(*a.complex_instruction);
   }
+  set_pag(a, job.request);
   set_sprint(a, job.request);
   set_control(a, job);
   return job;

@@ -98,6 +98,15 @@ struct ImageRequest {
   /// Decode larger pictures tile by tile with these sizes, as diffusers does. Not set: whole, unless that would take
   /// more than Swan's working set allows; then in tiles of Swan's choice.
   std::optional<VaeTiling> vae_tiling;
+  /// Perturbed-attention guidance, away from what blocks make of the prompt that see nothing but each place itself;
+  /// runs when above 0. Default: 3 with a SanaPAGPipeline, else 0. A step costs a half more, or twice as much without
+  /// guidance. Sana alone, without a ControlNet.
+  std::optional<double> pag_scale;
+  std::optional<double> pag_adaptive_scale;  ///< what pag_scale falls by for each of 1000 timesteps; default 0
+  /// Regular expressions; a block does so if one finds something in "transformer_blocks.N.attn1". Empty: the default of
+  /// diffusers, "transformer_blocks.0".
+  std::vector<std::string> pag_applied_layers = {};
+
   /// What a model with a ControlNet is controlled by, and must be given; one picture for all prompts. It is scaled to
   /// height and width (where resolutions are binned, to those computed at), whatever its shape, and then preprocessed.
   std::optional<Image> control_image;

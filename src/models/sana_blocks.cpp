@@ -1,6 +1,7 @@
 // Mirrors diffusers 0.42 models/transformers/sana_transformer.py, the parts of its networks.
 #include "models/sana_blocks.h"
 
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -28,6 +29,19 @@ Tensor SanaAttention::forward_linear(const nn::LinearInput& hidden, int64_t head
   const Tensor y =
       ops::relu_linear_attention(query(hidden, ctx), key(hidden, ctx), to_v_.forward(hidden, ctx), heads, 1e-15F, ctx);
   return tap(ctx, to_out_.forward(y, ctx));
+}
+
+Tensor SanaAttention::forward_perturbed(const nn::LinearInput& hidden, int64_t perturbed, int64_t heads,
+                                        Context& ctx) const {
+  const Tensor q = to_q_.forward(hidden, ctx), k = to_k_.forward(hidden, ctx), v = to_v_.forward(hidden, ctx);
+  const int64_t rows = v.dim(0), whole = rows - perturbed;
+  if (perturbed < 1 || whole < 1)
+    fail(ErrorCode::kInvalidArgument, "{}: {} of {} samples are to be perturbed; some must be, and some not.", path(),
+         perturbed, rows);
+  const std::array parts = {
+      ops::relu_linear_attention(q.slice(0, whole), k.slice(0, whole), v.slice(0, whole), heads, 1e-15F, ctx),
+      v.slice(whole, rows)};
+  return tap(ctx, to_out_.forward(ops::concat_rows(parts, ctx), ctx));
 }
 
 SanaText::Keys SanaAttention::keys(const Tensor& text, Context& ctx) const {
@@ -137,7 +151,8 @@ SanaTransformerBlock::SanaTransformerBlock(const SanaConfig& c, const nn::Scope&
 }
 
 Tensor SanaTransformerBlock::forward(Tensor hidden, const SanaText::Keys& text, const Tensor& text_bias,
-                                     const Tensor& temb, int64_t height, int64_t width, Context& ctx) const {
+                                     const Tensor& temb, int64_t height, int64_t width, Context& ctx,
+                                     int64_t perturbed) const {
   // 1. Modulation
   const int64_t batch = hidden.dim(0), channels = hidden.dim(2);
   const Tensor table = ops::add(temb, scale_shift_table_.reshape({6 * channels}), ctx);  // [B, 6 C]
@@ -152,7 +167,9 @@ Tensor SanaTransformerBlock::forward(Tensor hidden, const SanaText::Keys& text, 
     return ops::layer_norm_modulate(hidden, none, none, eps_, ctx);
   });
   const nn::LinearInput normed = nn::layer_norm_modulate_into(attn1_.reader(), hidden, scale_msa, shift_msa, eps_, ctx);
-  hidden = ops::add_gated(hidden, gate_msa, attn1_.forward_linear(normed, heads_, ctx), ctx);
+  const Tensor attended = perturbed > 0 ? attn1_.forward_perturbed(normed, perturbed, heads_, ctx)
+                                        : attn1_.forward_linear(normed, heads_, ctx);
+  hidden = ops::add_gated(hidden, gate_msa, attended, ctx);
 
   // 3. Cross-attention to the prompt, from the un-normalised hidden state
   ops::AttentionOptions cross = cross_;

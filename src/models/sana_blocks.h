@@ -37,6 +37,10 @@ class SanaAttention : public nn::Module {
   [[nodiscard]] const nn::Linear& reader() const { return to_q_; }
   /// hidden [B, N, C] to [B, N, C], every token with every other in linear time.
   [[nodiscard]] Tensor forward_linear(const nn::LinearInput& hidden, int64_t heads, Context& ctx) const;
+  /// The same, but that in the last `perturbed` samples every token sees itself alone: what PAGCFGSanaLinearAttn- and
+  /// PAGIdentitySanaLinearAttnProcessor2_0 do, which also leave qk norm out.
+  [[nodiscard]] Tensor forward_perturbed(const nn::LinearInput& hidden, int64_t perturbed, int64_t heads,
+                                         Context& ctx) const;
   /// What the tokens attend to. @param text  [B, L, C']
   [[nodiscard]] SanaText::Keys keys(const Tensor& text, Context& ctx) const;
   /// hidden [B, N, C] attends to the text.
@@ -115,8 +119,9 @@ class SanaTransformerBlock : public nn::Module {
   /// @param hidden     [B, N, C] with N = height * width
   /// @param text_bias  [B, L] or [B, N, L]; undefined: none
   /// @param temb       [B, 6 C]
+  /// @param perturbed  how many samples at the end have a self-attention in which tokens see themselves alone
   [[nodiscard]] Tensor forward(Tensor hidden, const SanaText::Keys& text, const Tensor& text_bias, const Tensor& temb,
-                               int64_t height, int64_t width, Context& ctx) const;
+                               int64_t height, int64_t width, Context& ctx, int64_t perturbed = 0) const;
 
  private:
   void fold_norm2(Tensor& shift, Tensor& scale, Context& ctx) const;

@@ -36,8 +36,9 @@ Tensor SanaTransformer2DModel::forward(const Tensor& hidden_states, const SanaTe
   // 2. Transformer blocks
   for (size_t i = 0; i < transformer_blocks_.size(); ++i) {
     ctx.check_cancelled();
+    const int64_t perturbed = condition.perturbed > 0 && condition.perturbed_blocks.at(i) ? condition.perturbed : 0;
     hidden = transformer_blocks_[i].forward(hidden, text.blocks.at(i), text.bias, time.modulation, grid.height,
-                                            grid.width, ctx);
+                                            grid.width, ctx, perturbed);
     if (i > 0 && i <= condition.controlnet_block_samples.size())
       hidden = ops::add(hidden, ctx.to_compute(condition.controlnet_block_samples[i - 1]), ctx);
   }

@@ -11,6 +11,9 @@ struct SanaCondition {
   Tensor timestep;                               ///< [B] f32, already times timestep_scale
   Tensor guidance;                               ///< [B] f32, already times guidance_embeds_scale; undefined: none
   std::vector<Tensor> controlnet_block_samples;  ///< each [B, N, inner_dim]; sample i is added after block i + 1
+  /// Perturbed-attention guidance: how many samples at the end are perturbed, and for each block whether it does that.
+  int64_t perturbed = 0;
+  std::vector<bool> perturbed_blocks = {};
 };
 
 /// The linear-attention diffusion transformer of Sana.

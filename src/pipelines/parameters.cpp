@@ -139,6 +139,9 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
     j["image"] = "given";
     j["strength"] = facts.strength;
   }
+  if (r.pag_scale || facts.pag_scale > 0) j["pag_scale"] = facts.pag_scale;
+  if (r.pag_adaptive_scale) j["pag_adaptive_scale"] = *r.pag_adaptive_scale;
+  if (!r.pag_applied_layers.empty()) j["pag_applied_layers"] = r.pag_applied_layers;
   if (r.control_image) {
     j["control_image"] = "given";
     j["control_preprocess"] = r.control_preprocess == ControlPreprocess::kCanny ? kCanny : kNoPreprocess;
@@ -169,6 +172,9 @@ RepeatableRequest request_from_parameters(const std::string& json) {
   r.max_timesteps = c.optional<double>("max_timesteps");
   r.intermediate_timesteps = c.optional<double>("intermediate_timesteps");
   r.strength = c.optional<double>("strength");
+  r.pag_scale = c.optional<double>("pag_scale");
+  r.pag_adaptive_scale = c.optional<double>("pag_adaptive_scale");
+  r.pag_applied_layers = c.get<std::vector<std::string>>("pag_applied_layers", {});
   const auto preprocess = c.get<std::string>("control_preprocess", pipelines::kNoPreprocess);
   if (preprocess != pipelines::kNoPreprocess && preprocess != pipelines::kCanny)
     c.wrong("control_preprocess", "'canny' or 'none' is needed");

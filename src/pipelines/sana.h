@@ -13,6 +13,7 @@
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/pag.h"
 #include "pipelines/prompt_encoder.h"
 #include "pipelines/resident_network.h"
 #include "schedulers/scheduler.h"
@@ -52,6 +53,8 @@ class SanaPipeline : public ImagePipeline {
     std::vector<std::string> instruction;
     int num_inference_steps = 0;                       // as asked for
     bool guided = false;                               // by a second pass with the negative prompt
+    Pag pag;                                           // by a further pass that is perturbed
+    std::vector<bool> pag_blocks;                      // which blocks do that
     double strength = 0;                               // where there is a picture to start from
     std::optional<Image> control_image;                // as the ControlNet is shown it, of the size of render
     std::unique_ptr<schedulers::Scheduler> scheduler;  // its timesteps are those to come
@@ -67,7 +70,11 @@ class SanaPipeline : public ImagePipeline {
   // plan is there.
   virtual void plan_sampling(Plan& plan) const;
   // The class in diffusers that does what is asked for.
-  [[nodiscard]] virtual const char* class_name(const ImageRequest& /*request*/) const { return "SanaPipeline"; }
+  [[nodiscard]] virtual const char* class_name(const Plan& plan) const {
+    return plan.pag.used() ? "SanaPAGPipeline" : "SanaPipeline";
+  }
+  // Whether attention may be perturbed. Otherwise asking for it is an error.
+  [[nodiscard]] virtual bool takes_pag() const { return true; }
   // Whether there is a ControlNet, which a control image is for.
   [[nodiscard]] virtual bool controlled() const { return false; }
   // What is added within the transformer in each step, recorded with it. @param latents  [rows, C, h, w], as the
@@ -94,6 +101,7 @@ class SanaPipeline : public ImagePipeline {
  private:
   [[nodiscard]] Plan check_inputs(const ImageRequest& request) const;
   void check_control(const ImageRequest& request) const;
+  void plan_pag(Plan& plan) const;
   [[nodiscard]] std::vector<std::string> instruction_of(const ImageRequest& request) const;
   [[nodiscard]] PromptEncoder& encoder();
   [[nodiscard]] PromptEmbeddings encode_prompt(const Plan& plan, Context& ctx);

@@ -18,9 +18,8 @@ class SanaControlNetPipeline final : public SanaPipeline {
 
  private:
   void plan_sampling(Plan& plan) const override;
-  [[nodiscard]] const char* class_name(const ImageRequest& /*request*/) const override {
-    return "SanaControlNetPipeline";
-  }
+  [[nodiscard]] const char* class_name(const Plan& /*plan*/) const override { return "SanaControlNetPipeline"; }
+  [[nodiscard]] bool takes_pag() const override { return false; }
   [[nodiscard]] bool controlled() const override { return true; }
   [[nodiscard]] BlockSamples block_samples(const Plan& plan, const PromptEmbeddings& prompts,
                                            const Tensor& image_latents, Context& ctx) override;

@@ -139,6 +139,17 @@ TEST_F(ImageJobTest, TheOptionsOfSprintArrive) {
   EXPECT_THROW((void)job_of({"x", "--image", "no.png"}), Error);
 }
 
+TEST_F(ImageJobTest, TheOptionsOfPerturbedAttentionArrive) {
+  const ImageRequest r =
+      job_of({"x", "--pag-scale", "2.5", "--pag-adaptive-scale", "0.01", "--pag-layers", "blocks.(1|2)"}).request;
+  EXPECT_EQ(r.pag_scale, 2.5);
+  EXPECT_EQ(r.pag_adaptive_scale, 0.01);
+  EXPECT_EQ(r.pag_applied_layers, std::vector<std::string>{"blocks.(1|2)"});
+  const ImageRequest plain = job_of({"x"}).request;
+  EXPECT_FALSE(plain.pag_scale || plain.pag_adaptive_scale);
+  EXPECT_TRUE(plain.pag_applied_layers.empty());
+}
+
 TEST_F(ImageJobTest, TheOptionsOfControlNetsArrive) {
   const ImageJob job = job_of({"x", "--controlnet", "edges", "--control-image", "fox.png", "--control-preprocess",
                                "canny", "--control-scale", "0.5", "--save-control", "seen.png"});
@@ -220,6 +231,10 @@ TEST_F(ImageJobTest, WrongUsageIsExplained) {
   says({"a", "--max-timesteps", "1.6"}, "to 1.5708");
   says({"a", "--intermediate-timesteps", "off"}, "--intermediate-timesteps is 'off'");
   says({"a", "--init-image", "fox.png"}, "did you mean --image?");
+  says({"a", "--pag-scale", "-1"}, "--pag-scale is '-1', but must be a number from 0 to 1000");
+  says({"a", "--pag-adaptive-scale", "much"}, "--pag-adaptive-scale is 'much'");
+  says({"a", "--pag-layers", ""}, "--pag-layers is empty");
+  says({"a", "--pag-applied-layers", "x"}, "did you mean --pag-layers?");
   says({"a", "--controlnet", "edges"}, "--controlnet needs --control-image FILE");
   says({"a", "--control-scale", "1"}, "--control-scale needs --control-image FILE");
   says({"a", "--control-preprocess", "canny"}, "--control-preprocess needs --control-image FILE");

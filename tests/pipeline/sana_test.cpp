@@ -1,5 +1,5 @@
-// SanaPipeline, SanaSprintPipeline and SanaControlNetPipeline against diffusers, end to end: the pictures and latents
-// of tests/golden/pipelines.
+// SanaPipeline, SanaPAGPipeline, SanaSprintPipeline and SanaControlNetPipeline against diffusers, end to end: the
+// pictures and latents of tests/golden/pipelines.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,6 +37,9 @@ ImageRequest request_of(const GoldenPipeline& golden) {
     r.intermediate_timesteps =
         call.at("intermediate_timesteps").is_null() ? 0.0 : call.at("intermediate_timesteps").get<double>();
   if (call.contains("image")) r.image = read_image(support::golden_path(call.at("image")));
+  if (call.contains("pag_scale")) r.pag_scale = call.at("pag_scale").get<double>();
+  if (call.contains("pag_adaptive_scale")) r.pag_adaptive_scale = call.at("pag_adaptive_scale").get<double>();
+  if (golden.json.contains("pag_applied_layers")) r.pag_applied_layers = strings(golden.json.at("pag_applied_layers"));
   if (call.contains("control_image")) {
     r.control_image = read_image(support::golden_path(call.at("control_image")));
     r.controlnet_conditioning_scale = call.at("controlnet_conditioning_scale").get<double>();
@@ -102,6 +105,7 @@ TEST(SanaPipelineTest, CoversEveryKindOfCase) {
   EXPECT_GE(case_names("SanaPipeline").size(), 13U);
   EXPECT_EQ(case_names("SanaSprint"), (std::vector<std::string>{"sprint_2_steps", "sprint_1_step", "sprint_4_steps_x2",
                                                                 "sprint_img2img", "sprint_img2img_half"}));
+  EXPECT_EQ(case_names("SanaPAG"), (std::vector<std::string>{"sana_pag", "sana_pag_no_cfg", "sana_pag_adaptive"}));
   EXPECT_EQ(case_names("SanaControlNet"), (std::vector<std::string>{"controlnet", "controlnet_scale_half_x2"}));
 }
 

@@ -19,7 +19,7 @@ import sys
 
 import safetensors_file
 
-BUDGET_BYTES = 11_800_000
+BUDGET_BYTES = 12_000_000
 WAN_BUDGET_BYTES = 7_500_000  # beside it, for what only the video pipelines need
 WAN_FILES = r"schedulers/unipc_.*|(components|models|pipelines)/(umt5|wan).*"
 
@@ -30,6 +30,8 @@ COMPONENTS = {
     "sana_transformer_p2_pos": {},
     "sana_transformer_sprint": {"tensors": [r"mid\..*\.conv_(depth|inverted)"], "case_01.safetensors": None},
     "sana_controlnet": {},
+    "sana_pag_cfg": {},  # with the weights of sana_transformer
+    "sana_pag_nocfg": {},
     "dcae_f32": {
         "case_00.safetensors": [r"mid\.decoder\.up_blocks\.1"],
         "case_01.safetensors": [r"output\.sample"],  # its subject, quadratic attention, is over after the first stage
@@ -84,6 +86,9 @@ PIPELINES = {
     "sprint_4_steps_x2": [],
     "sprint_img2img": [],
     "sprint_img2img_half": [],
+    "sana_pag": [],
+    "sana_pag_no_cfg": [],
+    "sana_pag_adaptive": [],
     "controlnet": [],
     "controlnet_scale_half_x2": [],
     "wan_9_frames": [],
@@ -150,6 +155,12 @@ def select_component(source, golden, name, rules):
         safetensors_file.write(target / case["file"], kept, metadata)
         kept_cases.append({**case, "captured": [key for key in case["captured"] if key in kept]})
     write_json(target / "cases.json", {**cases, "cases": kept_cases})
+    shared = {case["params"]["weights"] for case in kept_cases if "weights" in case["params"]}
+    for other in shared:  # of which there is one
+        for path in (golden / other).glob("*"):
+            if path.name == "config.json" or path.name.endswith("model.safetensors"):
+                link(path, target / path.name)
+        return
     copy(folder / "config.json", target / "config.json")
     for weights in folder.glob("*model.safetensors"):
         twin = next((p for p in sorted(golden.glob("models/*/*/*.safetensors"))
