@@ -73,6 +73,14 @@ struct ImageArguments : GenerateArguments {
   std::optional<std::string> strength;
   std::optional<std::string> max_timesteps;
   std::optional<std::string> intermediate_timesteps;
+  std::optional<std::string> pag_scale;
+  std::optional<std::string> pag_adaptive_scale;
+  std::optional<std::string> pag_layers;
+  std::optional<std::string> controlnet;
+  std::optional<std::string> control_image;
+  std::optional<std::string> control_preprocess;
+  std::optional<std::string> control_scale;
+  std::optional<std::string> save_control;
   bool no_resolution_binning = false;
 };
 

@@ -90,6 +90,32 @@ void add_sprint(OptionSet& o, ImageArguments& a) {
          "The angle of the second of two steps (default 1.3); none: half of the first", choice({"none"}));
 }
 
+void add_control(OptionSet& o, ImageArguments& a) {
+  o.group("ControlNet");
+  o.text("--controlnet", a.controlnet, "DIR",
+         "ControlNet for a Sana model: the folder of a SanaControlNetModel (default: that of --model, if it has one)",
+         folder());
+  o.text("--control-image", a.control_image, "FILE",
+         "PNG, WebP or JPEG that controls the result, such as edges; it is scaled to the size of the result", file());
+  o.text("--control-preprocess", a.control_preprocess, "KIND",
+         "What is made of --control-image: canny (its edges) or none (default: it is edges already)",
+         choice({"canny", "none"}));
+  o.text("--control-scale", a.control_scale, "X", "How much --control-image counts (default 1)");
+  o.text("--save-control", a.save_control, "FILE",
+         "Write the control image too, scaled and preprocessed: what the ControlNet sees", file());
+}
+
+void add_pag(OptionSet& o, ImageArguments& a) {
+  o.text(
+      "--pag-scale", a.pag_scale, "X",
+      "Perturbed-attention guidance for Sana, from 0 (none; default, but 3 for a SanaPAGPipeline); a step costs more");
+  o.text("--pag-adaptive-scale", a.pag_adaptive_scale, "X",
+         "What --pag-scale falls by for each of 1000 timesteps, such as 0.001 (default 0)");
+  o.text("--pag-layers", a.pag_layers, "REGEX",
+         "Which blocks are perturbed: those in whose names, transformer_blocks.N.attn1, it finds something (default "
+         "transformer_blocks.0)");
+}
+
 void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
   o.text("--from", from, "FILE",
          fmt::format("Repeat the {} in FILE ({} made by Swan) exactly; other options override its settings", w.noun,
@@ -181,7 +207,9 @@ void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints)
          "Compute at the size asked for instead of the nearest one that the model was trained on");
   o.text("-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)");
   add_sampling(o, a, kImageWords);
+  add_pag(o, a);
   add_sprint(o, a);
+  add_control(o, a);
 
   o.group(kReportGroup);
   o.text("-o,--output", a.output, "FILE",
@@ -305,6 +333,15 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"img", {"image"}},
       {"denoising-strength", {"strength"}},
       {"image-strength", {"strength"}},
+      {"pag", {"pag-scale"}},
+      {"pag-applied-layers", {"pag-layers"}},
+      {"control", {"control-image"}},
+      {"controlnet-image", {"control-image"}},
+      {"controlnet-scale", {"control-scale"}},
+      {"controlnet-conditioning-scale", {"control-scale"}},
+      {"conditioning-scale", {"control-scale"}},
+      {"preprocess", {"control-preprocess"}},
+      {"preprocessor", {"control-preprocess"}},
   };
   const auto found = table.find(name);
   return found == table.end() ? std::vector<std::string>() : found->second;

@@ -21,6 +21,7 @@ inline constexpr const char* kImageExamples = R"(Examples:
   swan image "a cat" --prompt-to "a dog" --interpolate 5    from one to the other: out_0.png ... out_4.png
   swan image "a cute pink bear" --model ~/models/Sana_Sprint_1.6B_1024px_diffusers --image fox.png --strength 0.6
   swan image "a lighthouse" --model ~/models/Sana_1600M_1024px_diffusers --lora style.safetensors:0.8
+  swan image "a glass house" --model DIR --controlnet DIR --control-image house.jpg --control-preprocess canny
   swan image --from fox.webp -o again.png               the very same picture
   swan image --from fox.webp --seed 8                   its settings with another seed
   swan image "a red car" --json | jq -r '.files[0]'

@@ -23,6 +23,10 @@ void check_outputs(const ImageJob& job, const std::vector<std::string>& paths) {
   check_image_path(job.output);
   for (const std::string& path : paths) check_writable(path);
   if (!job.save_latents.empty()) check_writable(job.save_latents);
+  if (!job.save_control.empty()) {
+    check_image_path(job.save_control);
+    check_writable(job.save_control);
+  }
 }
 
 // Writes the pictures of one run, but for those that were blocked.
@@ -96,6 +100,10 @@ void run_image(const ImageArguments& arguments) {
           save_tensor(job.save_latents, "latents", concatenate(latents));
           run.latents = job.save_latents;
         }
+      }
+      if (!job.save_control.empty() && i == 0 && run.result.control_image) {  // one for all runs
+        save_image(job.save_control, *run.result.control_image);
+        run.control_image = job.save_control;
       }
       const size_t begin = i * runs.outputs();
       save_pictures(job, run.result, paths.data() + begin, begin, runs.settings(i), run);

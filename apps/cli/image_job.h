@@ -8,6 +8,7 @@ namespace swan::cli {
 /// What `swan image` is to do, converted and checked.
 struct ImageJob : Job<ImageRequest> {
   ImageJob() { output = "out.png"; }
+  std::string save_control;  ///< where the control image goes, as the ControlNet is shown it; empty: do not
   /// Pictures of the request.
   [[nodiscard]] size_t pictures() const { return outputs(); }
 };

@@ -109,6 +109,7 @@ std::string one_line(const Json& json) { return json.dump(-1, ' ', false, Json::
 
 std::string image_json(const ImageRun& run) {
   Json json = begin_json(run);
+  if (!run.control_image.empty()) json["control_image"] = run.control_image;
   json["steps"] = run.request.num_inference_steps.value_or(0);
   json["guidance_scale"] = run.request.guidance_scale;
   end_json(run, recorded(run), json);
@@ -118,6 +119,7 @@ std::string image_json(const ImageRun& run) {
 
 std::string image_text(const ImageRun& run) {
   std::string out = begin_text(run);
+  if (!run.control_image.empty()) out += fmt::format("{} (control image)\n", run.control_image);
   out += fmt::format("  picture  {} x {} pixels\n", run.result.width, run.result.height);
   out += end_text(run, run.request.num_inference_steps.value_or(0), run.request.guidance_scale);
   return out + fmt::format("  memory   {} at the peak\n", bytes_text(run.result.peak_bytes));

@@ -22,7 +22,10 @@ struct FinishedRun {
   std::string latents;                                  ///< where the latents went; empty: not saved
   std::vector<std::pair<std::string, double>> seconds;  ///< per stage, then "total"
 };
-using ImageRun = FinishedRun<ImageRequest, ImageResult>;
+
+struct ImageRun : FinishedRun<ImageRequest, ImageResult> {
+  std::string control_image;  ///< where what the ControlNet was shown went; empty: not saved
+};
 
 struct VideoRun : FinishedRun<VideoRequest, VideoResult> {
   double fps = 16;

@@ -42,6 +42,9 @@ struct LoadOptions {
   /// Merge LoRAs into copies of the weights, rounded to their dtype, instead of computing them beside the weights: no
   /// time a step, but memory for the copies.
   bool fuse_lora = false;
+  /// The folder of a SanaControlNetModel (config.json beside its weights) or of a whole SanaControlNetPipeline. Empty:
+  /// that of the repository, if it is a SanaControlNetPipeline's. Pictures of Sana alone.
+  std::string controlnet = {};
 };
 
 /// What a text encoder makes of prompts: of `swan embed`, or a mixture of such.
@@ -70,6 +73,12 @@ struct VaeTiling {
   int64_t tile_sample_stride_width = 448;
 };
 
+/// What is made of a control image before the ControlNet is shown it.
+enum class ControlPreprocess {
+  kNone,  ///< nothing: it is edges, poses, ... already
+  kCanny  ///< its edges, one pixel wide, white on black
+};
+
 /// What to draw. Names and defaults are those of diffusers' SanaPipeline.__call__ unless said; what is not set takes
 /// the default of the model's own pipeline.
 struct ImageRequest {
@@ -95,6 +104,21 @@ struct ImageRequest {
   /// Decode larger pictures tile by tile with these sizes, as diffusers does. Not set: whole, unless that would take
   /// more than Swan's working set allows; then in tiles of Swan's choice.
   std::optional<VaeTiling> vae_tiling;
+  /// Perturbed-attention guidance, away from what blocks make of the prompt that see nothing but each place itself;
+  /// runs when above 0. Default: 3 with a SanaPAGPipeline, else 0. A step costs a half more, or twice as much without
+  /// guidance. Sana alone, without a ControlNet.
+  std::optional<double> pag_scale;
+  std::optional<double> pag_adaptive_scale;  ///< what pag_scale falls by for each of 1000 timesteps; default 0
+  /// Regular expressions; a block does so if one finds something in "transformer_blocks.N.attn1". Empty: the default of
+  /// diffusers, "transformer_blocks.0".
+  std::vector<std::string> pag_applied_layers = {};
+
+  /// What a model with a ControlNet is controlled by, and must be given; one picture for all prompts. It is scaled to
+  /// height and width (where resolutions are binned, to those computed at), whatever its shape, and then preprocessed.
+  std::optional<Image> control_image;
+  ControlPreprocess control_preprocess = ControlPreprocess::kNone;
+  std::optional<double> controlnet_conditioning_scale;  ///< how much the control image counts; default 1
+
   bool decode = true;  ///< false: only latents are returned (output_type "latent")
 
   // Sana-Sprint alone
@@ -143,6 +167,7 @@ struct ImageResult {
   /// num_inference_steps, guidance_scale, scheduler, dtype, device, version, ... Enough to repeat the run exactly; see
   /// request_from_parameters.
   std::vector<std::string> parameters;
+  std::optional<Image> control_image;                   ///< as the ControlNet was shown it
   int64_t height = 0, width = 0;                        ///< pixels of each picture
   std::vector<std::pair<std::string, double>> seconds;  ///< per stage: load, encode, denoise, decode
   size_t peak_bytes = 0;                                ///< largest resident set of the process so far
@@ -185,7 +210,7 @@ struct RepeatableRequest {
   int64_t index = 0;  ///< which picture of that request's the metadata came from
 };
 /// @throws Error kCorruptFile when the JSON is not what Swan writes; kInvalidArgument naming what cannot be repeated
-///         (initial latents or a picture that came from a file)
+///         (initial latents, or a picture to start from or to be controlled by, that came from a file)
 [[nodiscard]] SWAN_API RepeatableRequest request_from_parameters(const std::string& json);
 
 /// What kind of pipeline a repository is for: "image" or "video". @throws Error as ImagePipeline::open

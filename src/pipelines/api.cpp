@@ -5,6 +5,7 @@
 #include "io/repository.h"
 #include "pipelines/parameters.h"
 #include "pipelines/sana.h"
+#include "pipelines/sana_controlnet.h"
 #include "pipelines/sana_sprint.h"
 #include "pipelines/wan.h"
 #include "swan/pipeline.h"
@@ -20,7 +21,18 @@ std::string lasting_name(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
 bool is_sana(const io::Repository& r) {
-  return r.class_name() == "SanaPipeline" || r.class_name() == "SanaPAGPipeline";
+  return r.class_name() == "SanaPipeline" || r.class_name() == "SanaPAGPipeline" ||
+         r.class_name() == "SanaControlNetPipeline";
+}
+bool is_controlled(const io::Repository& r, const LoadOptions& options) {
+  return r.class_name() == "SanaControlNetPipeline" || !options.controlnet.empty();
+}
+void refuse_controlnet(const io::Repository& r, const LoadOptions& options) {
+  if (!options.controlnet.empty())
+    fail(ErrorCode::kUnsupported,
+         "{}: a repository of {}, which cannot be controlled by the ControlNet {}; ControlNets are for SanaPipeline "
+         "alone. Leave it out.",
+         r.path(), r.class_name(), options.controlnet);
 }
 bool is_sprint(const io::Repository& r) {
   return r.class_name() == "SanaSprintPipeline" || r.class_name() == "SanaSprintImg2ImgPipeline";
@@ -43,15 +55,22 @@ std::unique_ptr<ImagePipeline> ImagePipeline::open(const std::string& path, cons
   const bool embedded = path.empty() || path == pipelines::kEmbeddedModel;
   io::Repository repository = io::Repository::open(embedded ? default_image_model() : path);
   const std::string name = embedded ? pipelines::kEmbeddedModel : lasting_name(path);
+  if (is_sana(repository) && is_controlled(repository, options)) {
+    LoadOptions lasting = options;
+    if (!lasting.controlnet.empty()) lasting.controlnet = lasting_name(lasting.controlnet);
+    return std::make_unique<pipelines::SanaControlNetPipeline>(std::move(repository), name, lasting);
+  }
   if (is_sana(repository)) return std::make_unique<pipelines::SanaPipeline>(std::move(repository), name, options);
-  if (is_sprint(repository))
+  if (is_sprint(repository)) {
+    refuse_controlnet(repository, options);
     return std::make_unique<pipelines::SanaSprintPipeline>(std::move(repository), name, options);
+  }
   if (makes_videos(repository))
     fail(ErrorCode::kUnsupported, "{}: a repository of WanPipeline, which makes videos; use 'swan video'.",
          repository.path());
   fail(ErrorCode::kUnsupported,
-       "{}: a repository of {}; this version of Swan makes pictures with SanaPipeline and "
-       "SanaSprintPipeline.",
+       "{}: a repository of {}; this version of Swan makes pictures with SanaPipeline, "
+       "SanaControlNetPipeline and SanaSprintPipeline.",
        repository.path(), repository.class_name());
 }
 
@@ -59,7 +78,10 @@ std::unique_ptr<VideoPipeline> VideoPipeline::open(const std::string& path, cons
   const bool embedded = path.empty() || path == pipelines::kEmbeddedVideoModel;
   io::Repository repository = io::Repository::open(embedded ? default_video_model() : path);
   const std::string name = embedded ? pipelines::kEmbeddedVideoModel : lasting_name(path);
-  if (makes_videos(repository)) return std::make_unique<pipelines::WanPipeline>(std::move(repository), name, options);
+  if (makes_videos(repository)) {
+    refuse_controlnet(repository, options);
+    return std::make_unique<pipelines::WanPipeline>(std::move(repository), name, options);
+  }
   if (makes_pictures(repository))
     fail(ErrorCode::kUnsupported, "{}: a repository of {}, which makes pictures; use 'swan image'.", repository.path(),
          repository.class_name());

@@ -61,11 +61,15 @@ Tensor resize_and_crop(const Tensor& x, Size size) {
   return out;
 }
 
-Tensor to_tensor(const Image& image, Size size) {
+void check_picture(const Image& image) {
   if (image.width < 1 || image.height < 1 ||
       image.rgb.size() != static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3)
     fail(ErrorCode::kInvalidArgument, "a picture of {} x {} pixels with {} bytes: 3 a pixel are needed.", image.width,
          image.height, image.rgb.size());
+}
+
+Tensor to_tensor(const Image& image, Size size) {
+  check_picture(image);
   const Image resized = resize_lanczos(image, size);
   const int64_t pixels = size.width * size.height;
   Tensor out = Tensor::empty({1, 3, size.height, size.width}, DType::kF32);

@@ -13,6 +13,9 @@ namespace swan::pipelines {
 /// Ref: diffusers PixArtImageProcessor.resize_and_crop_tensor, torch.nn.functional.interpolate
 [[nodiscard]] Tensor resize_and_crop(const Tensor& x, Size size);
 
+/// @throws Error kInvalidArgument for a picture without pixels, or whose size and bytes disagree
+void check_picture(const Image& image);
+
 /// A picture as the encoder of an autoencoder takes it: scaled to the size, whatever its shape was, and from [0, 255]
 /// to
 /// [-1, 1]. @return  [1, 3, height, width] f32

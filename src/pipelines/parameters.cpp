@@ -16,6 +16,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kCanny = "canny";
+constexpr const char* kNoPreprocess = "none";
+
 // What pictures and videos have in common. The whole request, so that the batch can be repeated; `index` says which of
 // its results this is.
 template <typename Request>
@@ -28,6 +31,7 @@ Json common(const Request& r, const RunFacts& facts, int64_t index, int64_t per_
   if (!facts.revision.empty()) j["revision"] = facts.revision;
   j["variant"] = facts.load.variant;
   j["dtype"] = facts.load.dtype;
+  if (!facts.load.controlnet.empty()) j["controlnet"] = facts.load.controlnet;
   j["device"] = facts.device;
   for (const LoraFacts& f : facts.loras)
     j["loras"].push_back(
@@ -88,6 +92,7 @@ void read_common(const io::Config& c, Repeatable& out) {
   if (out.model == kEmbeddedModel || out.model == kEmbeddedVideoModel) out.model.clear();
   out.load.variant = c.get<std::string>("variant", "");
   out.load.dtype = c.get<std::string>("dtype", "auto");
+  out.load.controlnet = c.get<std::string>("controlnet", "");
   // What a GPU made is made anew on whatever there is: another machine's may differ by rounding, but need not refuse.
   const auto device = c.get<std::string>("device", "auto");
   out.load.device = device.starts_with("cuda") ? "auto" : device;
@@ -132,6 +137,11 @@ io::Config open_settings(const std::string& json, const std::string& what, bool 
     fail(ErrorCode::kInvalidArgument,
          "{} say that a picture in a file was the start, which they do not hold; give that file again with --image.",
          what);
+  if (c.has("control_image"))
+    fail(ErrorCode::kInvalidArgument,
+         "{} say that a picture in a file was the control, which they do not hold; give that file again with "
+         "--control-image.",
+         what);
   for (const char* key : {"prompt_embeds", "negative_prompt_embeds"})
     if (c.has(key))
       fail(ErrorCode::kInvalidArgument,
@@ -153,6 +163,14 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
   if (r.image) {
     j["image"] = "given";
     j["strength"] = facts.strength;
+  }
+  if (r.pag_scale || facts.pag_scale > 0) j["pag_scale"] = facts.pag_scale;
+  if (r.pag_adaptive_scale) j["pag_adaptive_scale"] = *r.pag_adaptive_scale;
+  if (!r.pag_applied_layers.empty()) j["pag_applied_layers"] = r.pag_applied_layers;
+  if (r.control_image) {
+    j["control_image"] = "given";
+    j["control_preprocess"] = r.control_preprocess == ControlPreprocess::kCanny ? kCanny : kNoPreprocess;
+    j["controlnet_conditioning_scale"] = r.controlnet_conditioning_scale.value_or(1);
   }
   return text_of(j);
 }
@@ -179,6 +197,14 @@ RepeatableRequest request_from_parameters(const std::string& json) {
   r.max_timesteps = c.optional<double>("max_timesteps");
   r.intermediate_timesteps = c.optional<double>("intermediate_timesteps");
   r.strength = c.optional<double>("strength");
+  r.pag_scale = c.optional<double>("pag_scale");
+  r.pag_adaptive_scale = c.optional<double>("pag_adaptive_scale");
+  r.pag_applied_layers = c.get<std::vector<std::string>>("pag_applied_layers", {});
+  const auto preprocess = c.get<std::string>("control_preprocess", pipelines::kNoPreprocess);
+  if (preprocess != pipelines::kNoPreprocess && preprocess != pipelines::kCanny)
+    c.wrong("control_preprocess", "'canny' or 'none' is needed");
+  if (preprocess == pipelines::kCanny) r.control_preprocess = ControlPreprocess::kCanny;
+  r.controlnet_conditioning_scale = c.optional<double>("controlnet_conditioning_scale");
   return out;
 }
 

@@ -29,6 +29,7 @@ struct RunFacts {
   int num_inference_steps = 0;
   double strength = 0;  ///< in force where the request has a picture
   double guidance_scale = 0;
+  double pag_scale = 0;  ///< in force
 };
 
 /// How settings name the models that Swan ships.

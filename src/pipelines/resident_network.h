@@ -21,9 +21,16 @@ class ResidentNetwork {
   template <typename Make>
   Network& open(const io::Repository& repository, const std::string& component, const std::string& variant,
                 const Compute& compute, const Make& make) {
+    return open(
+        component, compute, [&] { return repository.open_weights(component, variant); }, make);
+  }
+  /// The same of weights that are elsewhere. @param open_weights  called when the network is not there
+  template <typename OpenWeights, typename Make>
+  Network& open(const std::string& component, const Compute& compute, const OpenWeights& open_weights,
+                const Make& make) {
     if (!network_) {
       compute.trim();
-      const auto weights = repository.open_weights(component, variant);
+      const std::shared_ptr<io::Weights> weights = open_weights();
       std::unique_ptr<Network> network = make(weights);
       weights->finish();
       log(LogLevel::kDebug, "{}: {}", component, weights->description());

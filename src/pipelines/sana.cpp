@@ -129,11 +129,54 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
     wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
                       r.latents.shape(), plan.batch, plan.render.width, plan.render.height, plan.latents));
   check_tiling(r.vae_tiling, ratio);
+  check_control(r);
+  plan_pag(plan);
 
   plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
   plan.instruction = instruction_of(r);
   plan_sampling(plan);
   return plan;
+}
+
+void SanaPipeline::check_control(const ImageRequest& r) const {
+  if (!r.control_image && (r.controlnet_conditioning_scale || r.control_preprocess != ControlPreprocess::kNone))
+    fail(ErrorCode::kInvalidArgument, "{} is given, but no control image that it is about: give one too.",
+         r.controlnet_conditioning_scale ? "controlnet_conditioning_scale" : "control_preprocess");
+  if (r.control_image && !controlled())
+    fail(
+        ErrorCode::kInvalidArgument,
+        "{}: a control image is given, but the model was opened without a ControlNet, and its own {} has none; open it "
+        "with one (LoadOptions::controlnet, --controlnet), or leave the image out.",
+        repository_.path(), repository_.class_name());
+}
+
+void SanaPipeline::plan_pag(Plan& plan) const {
+  const ImageRequest& r = plan.request;
+  const bool asked = r.pag_scale || r.pag_adaptive_scale || !r.pag_applied_layers.empty();
+  if (!takes_pag()) {
+    if (asked)
+      fail(ErrorCode::kUnsupported,
+           "{}: 'pag_scale', 'pag_adaptive_scale' and 'pag_applied_layers' are for SanaPipeline without a ControlNet, "
+           "and this is a {}; leave them out.",
+           repository_.path(), class_name(plan));
+    return;
+  }
+  constexpr double kScale = 3;  // of the reference's class
+  plan.pag.scale = r.pag_scale.value_or(repository_.class_name() == "SanaPAGPipeline" ? kScale : 0);
+  plan.pag.adaptive_scale = r.pag_adaptive_scale.value_or(0);
+  for (const auto& [name, value] :
+       {std::pair("pag_scale", plan.pag.scale), {"pag_adaptive_scale", plan.pag.adaptive_scale}})
+    if (!(std::isfinite(value) && value >= 0))
+      fail(ErrorCode::kInvalidArgument, "{} is {}: a finite number from 0 is needed.", name, value);
+  if (!plan.pag.used()) {
+    if (r.pag_adaptive_scale || !r.pag_applied_layers.empty())
+      fail(ErrorCode::kInvalidArgument, "{} is given, but pag_scale is 0, so that it changes nothing: give that too.",
+           r.pag_adaptive_scale ? "pag_adaptive_scale" : "pag_applied_layers");
+    return;
+  }
+  const std::vector<std::string> standard = {"transformer_blocks.0"};
+  plan.pag_blocks =
+      pag_blocks(r.pag_applied_layers.empty() ? standard : r.pag_applied_layers, transformer_config_.num_layers);
 }
 
 void SanaPipeline::plan_sampling(Plan& plan) const {
@@ -156,7 +199,8 @@ PromptEncoder& SanaPipeline::encoder() {
   return *encoder_;
 }
 
-// 2. Encode the prompts: [negative, positive] when guided. A large encoder is gone when this returns.
+// 2. Encode the prompts: [negative, positive] when guided, and the positive ones again to be perturbed. A large encoder
+// is gone when this returns.
 PromptEmbeddings SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) {
   const ImageRequest& r = plan.request;
   const int64_t copies = r.num_images_per_prompt, width = transformer_config_.caption_channels;
@@ -175,6 +219,7 @@ PromptEmbeddings SanaPipeline::encode_prompt(const Plan& plan, Context& ctx) {
     return repeated(given);
   };
   PromptEmbeddings text = embeddings_of("prompt_embeds", r.prompt_embeds, r.prompt, plan.instruction);
+  if (plan.pag.used()) text = concat(text, text, ctx);
   if (plan.guided)
     text =
         concat(embeddings_of("negative_prompt_embeds", r.negative_prompt_embeds, plan.negative_prompt, {}), text, ctx);
@@ -223,7 +268,7 @@ Context SanaPipeline::network_context(const Context& ctx) const {
 }
 
 // 3. to 5. Timesteps, latents, and the loop
-Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& /*image_latents*/,
+Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& image_latents,
                              Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
   const int64_t channels = transformer_config_.in_channels;
@@ -238,11 +283,19 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
   // The network computes in its own dtype, the solver in f32.
   Context network = network_context(ctx);
   const models::SanaText text = transformer_->encode_text(prompts.embeds, prompts.attention_mask, network);
-  const int64_t rows = plan.guided ? 2 * plan.batch : plan.batch;
+  const BlockSamples samples = block_samples(plan, prompts, image_latents, ctx);
+  const bool perturbed = plan.pag.used();
+  const int64_t passes = 1 + static_cast<int64_t>(plan.guided) + static_cast<int64_t>(perturbed);
+  const int64_t rows = passes * plan.batch;
   const auto predict = [&](std::span<const Tensor> inputs) {
-    const std::array twice = {inputs[0], inputs[0]};
-    const Tensor input = plan.guided ? ops::concat_rows(twice, network) : inputs[0];
-    const models::SanaCondition condition = {.timestep = inputs[1], .guidance = {}, .controlnet_block_samples = {}};
+    const std::vector<Tensor> copies(static_cast<size_t>(passes), inputs[0]);
+    const Tensor input = passes > 1 ? ops::concat_rows(copies, network) : inputs[0];
+    const models::SanaCondition condition = {
+        .timestep = inputs[1],
+        .guidance = {},
+        .controlnet_block_samples = samples ? samples(input, inputs[1]) : std::vector<Tensor>(),
+        .perturbed = perturbed ? plan.batch : 0,
+        .perturbed_blocks = plan.pag_blocks};
     return transformer_->forward(input, text, condition, network).to(DType::kF32);  // [rows, out_channels, h, w]
   };
   Replay replay(network);
@@ -255,9 +308,14 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
     Tensor noise_pred = replay.run(inputs, predict);
     checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps));
 
-    if (plan.guided) {
-      const Tensor uncond = noise_pred.slice(0, plan.batch), cond = noise_pred.slice(plan.batch, rows);
-      noise_pred = guide(uncond, cond, r.guidance_scale, ctx);
+    // [uncond, cond, perturbed], as far as they are there
+    const auto pass = [&](int64_t n) { return noise_pred.slice(n * plan.batch, (n + 1) * plan.batch); };
+    if (perturbed) {
+      const double timestep = plan.scheduler->timesteps()[static_cast<size_t>(i)];
+      noise_pred = guide_perturbed(plan.guided ? pass(0) : Tensor(), pass(passes - 2), pass(passes - 1),
+                                   r.guidance_scale, plan.pag.scale_at(timestep), ctx);
+    } else if (plan.guided) {
+      noise_pred = guide(pass(0), pass(1), r.guidance_scale, ctx);
     }
     // A model that also learns the variance predicts twice the channels; the first half is the noise.
     if (transformer_config_.out_channels == 2 * channels) {
@@ -297,14 +355,14 @@ void choose_tiling(models::AutoencoderDC& vae, const std::optional<VaeTiling>& a
 }
 }  // namespace
 
-// The picture to start from, as latents times scaling_factor.
+// The picture to start from or to be controlled by, as latents times scaling_factor.
 Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
-  const Tensor pixels = to_tensor(*plan.request.image, plan.render);
+  const Tensor pixels = to_tensor(*plan.picture(), plan.render);
   load_vae(vae_encoder_, models::AutoencoderDC::Halves::kEncoder);
   choose_tiling(*vae_encoder_, plan.request.vae_tiling, plan.render, kEncodedAtOnce);
   Context network = ctx.with_dtype(compute_.activations(vae_encoder_.dtype(), Compute::Part::kVae));
   const Tensor latents = vae_encoder_->encode(pixels, network).to(DType::kF32);
-  check_finite(latents, "encoding the picture to start from (vae)", ctx);
+  check_finite(latents, "encoding the picture that was given (vae)", ctx);
   vae_encoder_.release(compute_);
   return ops::linear_combination(std::array{static_cast<float>(vae_config_.scaling_factor)}, std::array{latents}, ctx);
 }
@@ -330,16 +388,16 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
 }
 
 ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks& callbacks) {
-  const Plan plan = check_inputs(request);
+  Plan plan = check_inputs(request);
   Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks, compute_.device());
 
-  stages.begin("encode", request.image ? 2 : 1);
+  stages.begin("encode", plan.picture() != nullptr ? 2 : 1);
   const PromptEmbeddings text = encode_prompt(plan, ctx);
   stages.step();
   compute_.end_stage();
   Tensor image_latents;
-  if (request.image) {
+  if (plan.picture() != nullptr) {
     image_latents = encode_image(plan, ctx);
     stages.step();
     compute_.end_stage();
@@ -366,7 +424,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
                           .load = options_,
                           .loras = adapters_.facts(),
                           .device = compute_.device_name(),
-                          .pipeline = class_name(request),
+                          .pipeline = class_name(plan),
                           .scheduler = plan.scheduler->name(),
                           .scheduler_config = plan.scheduler->describe(),
                           .complex_human_instruction = plan.instruction,
@@ -374,8 +432,10 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
                           .width = plan.size.width,
                           .num_inference_steps = plan.num_inference_steps,
                           .strength = plan.strength,
-                          .guidance_scale = request.guidance_scale};
+                          .guidance_scale = request.guidance_scale,
+                          .pag_scale = plan.pag.scale};
   for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
+  result.control_image = std::move(plan.control_image);
   result.height = plan.size.height;
   result.width = plan.size.width;
   for (const Image& image : result.images) result.blocked.push_back(image.rgb.empty());

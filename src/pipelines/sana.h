@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/pag.h"
 #include "pipelines/prompt_encoder.h"
 #include "pipelines/resident_network.h"
 #include "schedulers/scheduler.h"
@@ -52,22 +55,46 @@ class SanaPipeline : public ImagePipeline {
     std::vector<std::string> instruction;
     int num_inference_steps = 0;                       // as asked for
     bool guided = false;                               // by a second pass with the negative prompt
+    Pag pag;                                           // by a further pass that is perturbed
+    std::vector<bool> pag_blocks;                      // which blocks do that
     double strength = 0;                               // where there is a picture to start from
+    std::optional<Image> control_image;                // as the ControlNet is shown it, of the size of render
     std::unique_ptr<schedulers::Scheduler> scheduler;  // its timesteps are those to come
+
+    // What the vae encodes: a picture to start from, or one to be controlled by; null: nothing.
+    [[nodiscard]] const Image* picture() const {
+      return control_image ? &*control_image : request.image ? &*request.image : nullptr;
+    }
   };
 
   // What the kinds of Sana differ in: how they get from noise to latents.
-  // Checks what the request says of it, and sets guided, strength and the scheduler. The rest of the plan is there.
+  // Checks what the request says of it, and sets guided, strength, control_image and the scheduler. The rest of the
+  // plan is there.
   virtual void plan_sampling(Plan& plan) const;
   // The class in diffusers that does what is asked for.
-  [[nodiscard]] virtual const char* class_name(const ImageRequest& /*request*/) const { return "SanaPipeline"; }
-  // @param image_latents  [1, C, h, w] f32, of the picture to start from, times scaling_factor; undefined: there is
-  // none
+  [[nodiscard]] virtual const char* class_name(const Plan& plan) const {
+    return plan.pag.used() ? "SanaPAGPipeline" : "SanaPipeline";
+  }
+  // Whether attention may be perturbed. Otherwise asking for it is an error.
+  [[nodiscard]] virtual bool takes_pag() const { return true; }
+  // Whether there is a ControlNet, which a control image is for.
+  [[nodiscard]] virtual bool controlled() const { return false; }
+  // What is added within the transformer in each step, recorded with it. @param latents  [rows, C, h, w], as the
+  // transformer takes them;  @param timestep  [rows]
+  using BlockSamples = std::function<std::vector<Tensor>(const Tensor& latents, const Tensor& timestep)>;
+  // Called once a run; empty: nothing is added. @param image_latents  as of denoise
+  [[nodiscard]] virtual BlockSamples block_samples(const Plan& /*plan*/, const PromptEmbeddings& /*prompts*/,
+                                                   const Tensor& /*image_latents*/, Context& /*ctx*/) {
+    return {};
+  }
+  // @param image_latents  [1, C, h, w] f32, of plan.picture(), times scaling_factor; undefined: there is none
   // @return               [B, C, h, w] f32 on the host, as the decoder takes them times scaling_factor
   [[nodiscard]] virtual Tensor denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& image_latents,
                                        Stages& stages, Context& ctx);
 
   [[nodiscard]] const io::Repository& repository() const noexcept { return repository_; }
+  [[nodiscard]] const LoadOptions& load_options() const noexcept { return options_; }
+  [[nodiscard]] const Compute& compute() const noexcept { return compute_; }
   [[nodiscard]] const models::SanaConfig& transformer_config() const noexcept { return transformer_config_; }
   // The transformer, which is there while denoise runs, and a context of the dtype that it computes in.
   [[nodiscard]] const models::SanaTransformer2DModel& transformer() const noexcept { return *transformer_; }
@@ -75,6 +102,8 @@ class SanaPipeline : public ImagePipeline {
 
  private:
   [[nodiscard]] Plan check_inputs(const ImageRequest& request) const;
+  void check_control(const ImageRequest& request) const;
+  void plan_pag(Plan& plan) const;
   [[nodiscard]] std::vector<std::string> instruction_of(const ImageRequest& request) const;
   [[nodiscard]] PromptEncoder& encoder();
   [[nodiscard]] PromptEmbeddings encode_prompt(const Plan& plan, Context& ctx);
@@ -94,7 +123,7 @@ class SanaPipeline : public ImagePipeline {
   std::unique_ptr<PromptEncoder> encoder_;
   ResidentNetwork<models::SanaTransformer2DModel> transformer_;
   ResidentNetwork<models::AutoencoderDC> vae_;          // its decoder
-  ResidentNetwork<models::AutoencoderDC> vae_encoder_;  // for pictures to start from
+  ResidentNetwork<models::AutoencoderDC> vae_encoder_;  // for Plan::picture
 };
 
 }  // namespace swan::pipelines

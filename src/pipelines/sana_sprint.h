@@ -19,9 +19,10 @@ class SanaSprintPipeline final : public SanaPipeline {
 
  private:
   void plan_sampling(Plan& plan) const override;
-  [[nodiscard]] const char* class_name(const ImageRequest& request) const override {
-    return request.image ? "SanaSprintImg2ImgPipeline" : "SanaSprintPipeline";
+  [[nodiscard]] const char* class_name(const Plan& plan) const override {
+    return plan.request.image ? "SanaSprintImg2ImgPipeline" : "SanaSprintPipeline";
   }
+  [[nodiscard]] bool takes_pag() const override { return false; }
   [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& image_latents,
                                Stages& stages, Context& ctx) override;
   [[nodiscard]] Tensor prepare_latents(const Plan& plan, const Tensor& image_latents, Noise& noise, Context& ctx) const;

@@ -59,6 +59,7 @@ class FakePipeline final : public ImagePipeline {
       result.blocked.push_back(fake_engine().blocks && fake_engine().blocks(static_cast<int64_t>(i), 0));
     }
     result.latents = Tensor::zeros({static_cast<int64_t>(count), 1, 2, 2}, DType::kF32);
+    result.control_image = request.control_image;
     result.seconds = {{"encode", 0.25}, {"denoise", 1.5}};
     result.peak_bytes = size_t{3} << 20;
     return result;
@@ -225,7 +226,8 @@ void save_image(const std::string& path, const Image& image, const ImageMetadata
                 const SaveImageOptions& /*options*/) {
   if (fake_engine().saving) fake_engine().saving(path);
   fake_engine().saved.push_back(path);
-  std::ofstream(path) << image.width << "x" << image.height << " " << metadata.at("swan");
+  std::ofstream(path) << image.width << "x" << image.height << " "
+                      << (metadata.contains("swan") ? metadata.at("swan") : "no settings");
 }
 Image read_image(const std::string& path) {
   if (path != "fox.png") throw Error(ErrorCode::kNotFound, fmt::format("there is no '{}'", path));

@@ -178,6 +178,35 @@ TEST_F(ImageJobTest, LorasOfASettingsFileCanBeReplacedAndLeftOut) {
   EXPECT_TRUE(job_of({"--from", "f.png", "--fuse-lora"}).load.fuse_lora);
 }
 
+TEST_F(ImageJobTest, TheOptionsOfPerturbedAttentionArrive) {
+  const ImageRequest r =
+      job_of({"x", "--pag-scale", "2.5", "--pag-adaptive-scale", "0.01", "--pag-layers", "blocks.(1|2)"}).request;
+  EXPECT_EQ(r.pag_scale, 2.5);
+  EXPECT_EQ(r.pag_adaptive_scale, 0.01);
+  EXPECT_EQ(r.pag_applied_layers, std::vector<std::string>{"blocks.(1|2)"});
+  const ImageRequest plain = job_of({"x"}).request;
+  EXPECT_FALSE(plain.pag_scale || plain.pag_adaptive_scale);
+  EXPECT_TRUE(plain.pag_applied_layers.empty());
+}
+
+TEST_F(ImageJobTest, TheOptionsOfControlNetsArrive) {
+  const ImageJob job = job_of({"x", "--controlnet", "edges", "--control-image", "fox.png", "--control-preprocess",
+                               "canny", "--control-scale", "0.5", "--save-control", "seen.png"});
+  EXPECT_EQ(job.load.controlnet, "edges");
+  ASSERT_TRUE(job.request.control_image);
+  EXPECT_EQ(job.request.control_image->rgb, (std::vector<uint8_t>{9, 8, 7}));
+  EXPECT_EQ(job.request.control_preprocess, ControlPreprocess::kCanny);
+  EXPECT_EQ(job.request.controlnet_conditioning_scale, 0.5);
+  EXPECT_EQ(job.save_control, "seen.png");
+  const ImageJob plain = job_of({"x", "--control-image", "fox.png", "--control-preprocess", "none"});
+  EXPECT_EQ(plain.load.controlnet, "");  // the repository's
+  EXPECT_EQ(plain.request.control_preprocess, ControlPreprocess::kNone);
+  EXPECT_FALSE(plain.request.controlnet_conditioning_scale);
+  EXPECT_EQ(plain.save_control, "");
+  EXPECT_FALSE(job_of({"x"}).request.control_image);
+  EXPECT_THROW((void)job_of({"x", "--control-image", "no.png"}), Error);
+}
+
 TEST_F(ImageJobTest, PromptsOfAnyLookStayWhole) {
   for (const char* prompt : {"", " ", "[a, b]", "{}", "a,b", "%%", "info", "image", "a=b", "\"quoted\"", "-", "/x",
                              "一只红色的狐狸 🦊", "two\nlines"}) {
@@ -241,6 +270,22 @@ TEST_F(ImageJobTest, WrongUsageIsExplained) {
   says({"a", "--max-timesteps", "1.6"}, "to 1.5708");
   says({"a", "--intermediate-timesteps", "off"}, "--intermediate-timesteps is 'off'");
   says({"a", "--init-image", "fox.png"}, "did you mean --image?");
+  says({"a", "--pag-scale", "-1"}, "--pag-scale is '-1', but must be a number from 0 to 1000");
+  says({"a", "--pag-adaptive-scale", "much"}, "--pag-adaptive-scale is 'much'");
+  says({"a", "--pag-layers", ""}, "--pag-layers is empty");
+  says({"a", "--pag-applied-layers", "x"}, "did you mean --pag-layers?");
+  says({"a", "--controlnet", "edges"}, "--controlnet needs --control-image FILE");
+  says({"a", "--control-scale", "1"}, "--control-scale needs --control-image FILE");
+  says({"a", "--control-preprocess", "canny"}, "--control-preprocess needs --control-image FILE");
+  says({"a", "--save-control", "seen.png"}, "--save-control needs --control-image FILE");
+  says({"a", "--control-image", "fox.png", "--controlnet", ""}, "--controlnet is empty");
+  says({"a", "--control-image", "fox.png", "--control-preprocess", "hed"},
+       "--control-preprocess is 'hed', but must be one of none, canny");
+  says({"a", "--control-image", "fox.png", "--control-scale", "inf"}, "--control-scale is 'inf'");
+  says({"a", "--control-image", "fox.png", "--save-control", ""}, "--save-control is empty");
+  says({"a", "--control-image", "fox.png", "--save-control", "out.png"}, "--save-control names 'out.png'");
+  says({"a", "--control-image", "fox.png", "--save-control", "x.png", "--save-latents", "x.png"}, "names 'x.png'");
+  says({"a", "--conditioning-scale", "1"}, "did you mean --control-scale?");
   says({"a", "--max-sequence-length", "0"}, "--max-sequence-length is '0'");
   says({"a", "--threads", "0"}, "--threads is '0'");
   says({"a", "--scheduler", "dpmsolver"}, "must be one of dpmsolver++, flow-euler; did you mean dpmsolver++?");
@@ -337,6 +382,27 @@ TEST_F(RepeatTest, APictureToStartFromIsGivenAgain) {
   EXPECT_EQ(job.request.strength, 0.3);
   EXPECT_EQ(job.only, 2U);
   EXPECT_EQ(job_of({"--from", "old.png", "--image", "fox.png", "--strength", "0.5"}).request.strength, 0.5);
+  (void)job_of({"--from", "old.png"});
+  EXPECT_EQ(fake_engine().repeated, fake_engine().metadata["swan"]);  // which the library refuses
+}
+
+TEST_F(RepeatTest, AControlImageIsGivenAgain) {
+  fake_engine().metadata = {{"swan", R"({"control_image": "given", "index": 2})"}};
+  fake_engine().repeatable.load.controlnet = "edges";
+  fake_engine().repeatable.request.controlnet_conditioning_scale = 0.3;
+  fake_engine().repeatable.request.control_preprocess = ControlPreprocess::kCanny;
+  const ImageJob job = job_of({"--from", "old.png", "--control-image", "fox.png"});
+  EXPECT_EQ(fake_engine().repeated, R"({"index":2})");
+  EXPECT_TRUE(job.request.control_image);
+  EXPECT_EQ(job.load.controlnet, "edges");
+  EXPECT_EQ(job.request.controlnet_conditioning_scale, 0.3);
+  EXPECT_EQ(job.request.control_preprocess, ControlPreprocess::kCanny);
+  EXPECT_EQ(job.only, 2U);
+  const ImageJob other = job_of({"--from", "old.png", "--control-image", "fox.png", "--controlnet", "poses",
+                                 "--control-scale", "0.5", "--control-preprocess", "none"});
+  EXPECT_EQ(other.load.controlnet, "poses");
+  EXPECT_EQ(other.request.controlnet_conditioning_scale, 0.5);
+  EXPECT_EQ(other.request.control_preprocess, ControlPreprocess::kNone);
   (void)job_of({"--from", "old.png"});
   EXPECT_EQ(fake_engine().repeated, fake_engine().metadata["swan"]);  // which the library refuses
 }

@@ -44,6 +44,14 @@ TEST(Report, JsonIsOneLineAndWhole) {
   EXPECT_EQ(j["seconds"], json({{"load", 0.125}, {"denoise", 75.0}, {"total", 75.5}}));
   EXPECT_EQ(j["peak_memory_bytes"], 123456789);
   EXPECT_FALSE(j.contains("latents"));
+  EXPECT_FALSE(j.contains("control_image"));
+}
+
+TEST(Report, SaysWhereTheControlImageWent) {
+  ImageRun run = example_run();
+  run.control_image = "edges.png";
+  EXPECT_EQ(json::parse(image_json(run))["control_image"], "edges.png");
+  EXPECT_NE(image_text(run).find("\nedges.png (control image)\n"), std::string::npos);
 }
 
 TEST(Report, TellsOfLoras) {

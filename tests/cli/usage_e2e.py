@@ -57,6 +57,8 @@ class Usage(ProgramTest):
         self.refuses("image", "a fox", "--prompt-embeds", "e.safetensors", says="takes the place of the prompt")
         self.refuses("image", "a fox", "--prompts", "-", says="given twice")
         self.refuses("video", "a fox", "-o", "fox.gif", "--crf", "20", says="--crf is for .mp4 and .webm")
+        self.refuses("image", "a fox", "--controlnet", "edges", says="--controlnet needs --control-image FILE")
+        self.refuses("video", "a fox", "--control-image", "fox.png", says="'swan image' has it")
 
     def test_devices(self):
         self.refuses("image", "a fox", "--device", "cuda:-1", says="--device cuda:N is '-1'")

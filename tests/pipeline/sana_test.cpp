@@ -1,5 +1,5 @@
-// SanaPipeline and SanaSprintPipeline against diffusers, end to end: the pictures and latents of
-// tests/golden/pipelines.
+// SanaPipeline, SanaPAGPipeline, SanaSprintPipeline and SanaControlNetPipeline against diffusers, end to end: the
+// pictures and latents of tests/golden/pipelines.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,6 +37,13 @@ ImageRequest request_of(const GoldenPipeline& golden) {
     r.intermediate_timesteps =
         call.at("intermediate_timesteps").is_null() ? 0.0 : call.at("intermediate_timesteps").get<double>();
   if (call.contains("image")) r.image = read_image(support::golden_path(call.at("image")));
+  if (call.contains("pag_scale")) r.pag_scale = call.at("pag_scale").get<double>();
+  if (call.contains("pag_adaptive_scale")) r.pag_adaptive_scale = call.at("pag_adaptive_scale").get<double>();
+  if (golden.json.contains("pag_applied_layers")) r.pag_applied_layers = strings(golden.json.at("pag_applied_layers"));
+  if (call.contains("control_image")) {
+    r.control_image = read_image(support::golden_path(call.at("control_image")));
+    r.controlnet_conditioning_scale = call.at("controlnet_conditioning_scale").get<double>();
+  }
   if (call.contains("strength")) r.strength = call.at("strength").get<double>();
   if (golden.json.contains("vae_tiling")) {
     const nlohmann::json& t = golden.json.at("vae_tiling");
@@ -67,7 +74,7 @@ Tensor final_latents(const GoldenPipeline& golden) {
   for (const auto& [name, tensor] : golden.with_prefix("latents_after_step_")) last = std::max(last, name);
   Tensor latents = golden.tensor("latents_after_step_" + last).clone();
   constexpr float kSigmaData = 0.5F;  // of Sana-Sprint, whose steps have latents of that deviation
-  if (golden.json.at("pipeline") != "SanaPipeline")
+  if (golden.json.at("pipeline").get<std::string>().starts_with("SanaSprint"))
     for (int64_t i = 0; i < latents.numel(); ++i) latents.data_mut<float>()[i] /= kSigmaData;
   return latents;
 }
@@ -124,6 +131,8 @@ TEST(SanaPipelineTest, CoversEveryKindOfCase) {
   for (const std::string& lora : lora_cases()) EXPECT_NE(std::find(names.begin(), names.end(), lora), names.end());
   EXPECT_EQ(case_names("SanaSprint"), (std::vector<std::string>{"sprint_2_steps", "sprint_1_step", "sprint_4_steps_x2",
                                                                 "sprint_img2img", "sprint_img2img_half"}));
+  EXPECT_EQ(case_names("SanaPAG"), (std::vector<std::string>{"sana_pag", "sana_pag_no_cfg", "sana_pag_adaptive"}));
+  EXPECT_EQ(case_names("SanaControlNet"), (std::vector<std::string>{"controlnet", "controlnet_scale_half_x2"}));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ import sys
 
 import safetensors_file
 
-BUDGET_BYTES = 11_000_000
+BUDGET_BYTES = 12_000_000
 WAN_BUDGET_BYTES = 7_500_000  # beside it, for what only the video pipelines need
 LORA_BUDGET_BYTES = 350_000  # likewise for adapters
 LORA_FILES = r"(models|pipelines)/lora_.*"
@@ -31,6 +31,9 @@ COMPONENTS = {
     "sana_transformer": {"case_01.safetensors": [r"mid\..*\.conv_(depth|inverted)"], "case_04.safetensors": None},
     "sana_transformer_p2_pos": {},
     "sana_transformer_sprint": {"tensors": [r"mid\..*\.conv_(depth|inverted)"], "case_01.safetensors": None},
+    "sana_controlnet": {},
+    "sana_pag_cfg": {},  # with the weights of sana_transformer
+    "sana_pag_nocfg": {},
     "dcae_f32": {
         "case_00.safetensors": [r"mid\.decoder\.up_blocks\.1"],
         "case_01.safetensors": [r"output\.sample"],  # its subject, quadratic attention, is over after the first stage
@@ -49,7 +52,7 @@ COMPONENTS = {
     },
 }
 
-MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "sana_sprint", "wan"]
+MODELS = ["sana", "sana15_sharded", "sana_bf16_euler", "sana_sprint", "sana_controlnet", "wan"]
 
 LORAS = ["lora_plain", "lora_with_metadata"]  # each one file
 
@@ -62,6 +65,9 @@ SHARED_FOLDERS = {
     "models/sana15_sharded/vae": "models/sana/vae",
     "models/sana_sprint/text_encoder": "models/sana/text_encoder",
     "models/sana_sprint/vae": "models/sana/vae",
+    "models/sana_controlnet/text_encoder": "models/sana/text_encoder",
+    "models/sana_controlnet/transformer": "models/sana/transformer",
+    "models/sana_controlnet/vae": "models/sana/vae",
 }
 
 # Pipeline cases, with the prompt embeddings that stay.
@@ -87,6 +93,11 @@ PIPELINES = {
     "lora_scale_1": [],
     "lora_scale_half": [],
     "lora_metadata_scale_1": [],
+    "sana_pag": [],
+    "sana_pag_no_cfg": [],
+    "sana_pag_adaptive": [],
+    "controlnet": [],
+    "controlnet_scale_half_x2": [],
     "wan_9_frames": [],
     "wan_zh_5_frames": ["prompt_embeds"],
     "wan_17_frames": [],
@@ -151,6 +162,12 @@ def select_component(source, golden, name, rules):
         safetensors_file.write(target / case["file"], kept, metadata)
         kept_cases.append({**case, "captured": [key for key in case["captured"] if key in kept]})
     write_json(target / "cases.json", {**cases, "cases": kept_cases})
+    shared = {case["params"]["weights"] for case in kept_cases if "weights" in case["params"]}
+    for other in shared:  # of which there is one
+        for path in (golden / other).glob("*"):
+            if path.name == "config.json" or path.name.endswith("model.safetensors"):
+                link(path, target / path.name)
+        return
     copy(folder / "config.json", target / "config.json")
     for weights in folder.glob("*model.safetensors"):
         twin = next((p for p in sorted(golden.glob("models/*/*/*.safetensors"))
@@ -205,8 +222,9 @@ def select_pipelines(source, golden):
         images = [] if "frames_uint8" in kept else case["images"][:1]
         for image in images:
             copy(source / image, golden / image)
-        if "image" in case["call"]:
-            copy(source / case["call"]["image"], golden / case["call"]["image"])
+        for given in ("image", "control_image"):
+            if given in case["call"]:
+                copy(source / case["call"][given], golden / case["call"][given])
         chosen.append({**case, "images": images})
     write_json(golden / "pipelines" / "cases.json", {**cases, "cases": chosen})
 

@@ -56,6 +56,32 @@ INSTANTIATE_TEST_SUITE_P(Components, SanaTransformer,
                                          Component{"sana_transformer_sprint", 2e-5, 1}),
                          [](const auto& info) { return std::string(info.param.folder); });
 
+// Perturbed-attention guidance: the last sample goes through block 1 with a self-attention to itself alone.
+TEST(SanaTransformer2DModel, PerturbsTheLastSamplesAsDiffusersDoes) {
+  for (const char* folder : {"sana_pag_cfg", "sana_pag_nocfg"}) {
+    const Golden golden = Golden::open(std::string("components/") + folder);
+    const auto weights = io::Weights::open(golden.path(), "diffusion_pytorch_model", "");
+    const models::SanaTransformer2DModel model(models::SanaConfig::parse(io::Config::read(golden.config_path())),
+                                               nn::Scope(weights));
+    const GoldenCase& c = golden.at("case_00");
+    Context ctx = support::test_context();
+    ctx.record_taps(true);
+    models::SanaCondition condition = condition_of(c);
+    condition.perturbed = 1;
+    condition.perturbed_blocks = {false, true, false, false};
+    const Tensor out = model.forward(c.input("hidden_states"), text_of(model, c, ctx), condition, ctx);
+    EXPECT_TRUE(support::close(out, c.output("sample"), 2e-5)) << folder;
+    ASSERT_EQ(c.with_prefix("mid.").size(), 3U);
+    support::expect_taps(ctx, c, 2e-5);
+    EXPECT_FALSE(support::close(model.forward(c.input("hidden_states"), text_of(model, c, ctx), condition_of(c), ctx),
+                                c.output("sample"), 1e-3))
+        << "the fixture does not show it";
+    // One must be left that is not.
+    condition.perturbed = c.input("hidden_states").dim(0);
+    EXPECT_THROW((void)model.forward(c.input("hidden_states"), text_of(model, c, ctx), condition, ctx), Error);
+  }
+}
+
 TEST(SanaTransformer2DModel, DoesNotDependOnTheNumberOfThreads) {
   const Golden golden = Golden::open("components/sana_transformer");
   const auto weights = io::Weights::open(golden.path(), "diffusion_pytorch_model", "");
