@@ -147,7 +147,8 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
 
 void add_loras(OptionSet& o, LoraArguments& a) {
   o.list("--lora", a.lora, "FILE[:SCALE]",
-         "Add this LoRA to the model, times SCALE (default 1); may be repeated. none: without those of --from", file());
+         "Add this LoRA to the model, times SCALE (default 1); may be repeated. none: without those of --from",
+         file_or("none"));
   o.flag("--lora-lenient", a.lora_lenient, "Leave out what of a LoRA belongs to nothing in the model");
   o.flag("--fuse-lora", a.fuse_lora,
          "Merge LoRAs into the weights while loading: steps take no longer, and results differ by rounding");

@@ -37,6 +37,7 @@ class Layers : public testing::Test {
     io::write_safetensors(dir_.file("layers.safetensors"), {{"a.weight", normal({48, 32}, 1, 0.2F)},
                                                             {"a.bias", normal({48}, 2)},
                                                             {"free.weight", normal({16, 32}, 3, 0.2F)},
+                                                            {"back.weight", normal({32, 48}, 10, 0.2F)},
                                                             {"one.weight", normal({5, 32, 1, 1}, 4, 0.2F)},
                                                             {"one.bias", normal({5}, 5)},
                                                             {"conv.weight", normal({5, 32, 3, 3}, 6, 0.2F)},
@@ -268,8 +269,12 @@ TEST_F(Layers, InE4m3AddTheirAdaptersUnrounded) {
   EXPECT_TRUE(support::identical(other.forward(shared, ctx), plain_other.forward(x, ctx)));
   EXPECT_TRUE(support::close(adapted.forward(shared.slice(2, 5), ctx), expected.slice(2, 5), 1e-5));
 
-  // From layer to layer, and out of the norms that round for what follows them.
-  const nn::Linear big((scope(set) / "free").f8(), 32, 16, false);
+  // From layer to layer, and out of the norms that round for what follows them: the tensor itself comes along.
+  const nn::Linear back((scope(set) / "back").f8(), 48, 32, false);
+  const nn::LinearInput between = adapted.forward_into(back, x, ctx, ops::Activation::kGeluTanh);
+  EXPECT_TRUE(between.is_rounded() && between.plain().defined());
+  EXPECT_TRUE(support::identical(back.forward(between, ctx),
+                                 back.forward(adapted.forward(x, ctx, ops::Activation::kGeluTanh), ctx)));
   const Tensor none = Tensor::zeros({1, 32}, DType::kF32);
   const nn::LinearInput normed = nn::layer_norm_modulate_into(adapted, x.reshape({1, 5, 32}), none, none, 1e-6F, ctx);
   EXPECT_TRUE(normed.is_rounded() && normed.plain().defined());
@@ -470,20 +475,23 @@ TEST_P(AdaptedNetwork, EveryNamingGivesTheSame) {
                                  expected));
 }
 
-// In bf16, and with the big layers in e4m3 (those whose sides are multiples of 16), adapters do what they do in f32.
-// The bounds are of the networks' rounding: bf16_test.cpp and f8_test.cpp measure it.
-TEST_P(AdaptedNetwork, OnAGpuInFewerBits) {
-  if (support::test_gpus() == 0) GTEST_SKIP() << "there is no GPU";
+// With the big layers in e4m3 (those whose sides are multiples of 16), and on a GPU in bf16, adapters do what they do
+// in f32. The bounds are of the networks' rounding, which bf16_test.cpp and f8_test.cpp look into.
+TEST_P(AdaptedNetwork, InFewerBits) {
   const std::string path = write_peft("lora.safetensors", 1);
   const Tensor base = run(nullptr), expected = run(read({{path, 0.5}}));
   const double effect = support::distance(expected, base).relative_l2;
-  for (const bool f8 : {false, true})
+  const auto check = [&](Context ctx, const char* name, double most) {
     for (const bool fuse : {false, true}) {
-      Context ctx = support::gpu_context(DType::kBF16).with_f8(f8);
       const double error = support::distance(run(read({{path, 0.5}}, fuse), ctx), expected).relative_l2;
-      EXPECT_LT(error, f8 ? 0.15 : 0.03) << "e4m3 " << f8 << ", fused " << fuse;
-      EXPECT_LT(error, effect / 2) << "e4m3 " << f8 << ", fused " << fuse;
+      EXPECT_LT(error, most) << name << ", fused " << fuse;
+      EXPECT_LT(error, effect / 2) << name << ", fused " << fuse;
     }
+  };
+  check(Context(backends::reference_kernels()).with_f8(true), "e4m3 in f32", 0.1);
+  if (support::test_gpus() == 0) return;
+  check(support::gpu_context(DType::kBF16), "bf16 on a GPU", 0.03);
+  check(support::gpu_context(DType::kBF16).with_f8(true), "e4m3 in bf16 on a GPU", 0.1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, AdaptedNetwork,
