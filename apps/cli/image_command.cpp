@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/cancel.h"
@@ -13,6 +14,7 @@
 #include "cli/runs.h"
 #include "cli/settings.h"
 #include "cli/stopwatch.h"
+#include "cli/values.h"
 
 namespace swan::cli {
 
@@ -24,6 +26,10 @@ void check_outputs(const ImageJob& job, const std::vector<std::string>& paths) {
   for (const std::string& path : paths) check_writable(path);
   if (!job.save_latents.empty()) check_writable(job.save_latents);
   if (!job.save_control.empty()) {
+    if (std::find(paths.begin(), paths.end(), job.save_control) != paths.end()) {
+      throw UsageError(fmt::format("--save-control names '{}', which a picture of the run has", job.save_control),
+                       "image");
+    }
     check_image_path(job.save_control);
     check_writable(job.save_control);
   }

@@ -52,18 +52,29 @@ Plane blurred(const Plane& grey) {
                   [&](int64_t x, int64_t y) { return binomial([&](int64_t i) { return rows.at(x, y + i); }); });
 }
 
-// Whose neighbours an edge through a pixel lies between: across it the picture changes.
+struct Gradient {
+  int32_t x, y;
+};
+
+// By Sobel's kernels, each a difference of two sums of three.
+Gradient sobel(const Plane& p, int64_t x, int64_t y) {
+  const auto column = [&](int64_t i) { return p.at(i, y - 1) + 2 * p.at(i, y) + p.at(i, y + 1); };
+  const auto row = [&](int64_t i) { return p.at(x - 1, i) + 2 * p.at(x, i) + p.at(x + 1, i); };
+  return {.x = column(x + 1) - column(x - 1), .y = row(y + 1) - row(y - 1)};
+}
+
+// The step from a pixel to its neighbour across an edge.
 struct Direction {
   int8_t dx, dy;
 };
 
 // The nearest of four to the gradient: 22.5 degrees either side of each, by tan(22.5 degrees) in 15 bits.
-Direction direction_of(int32_t gx, int32_t gy) {
+Direction direction_of(Gradient g) {
   constexpr int64_t kTangent = 13573, kOne = 1 << 15;
-  const int64_t ax = std::abs(gx), ay = std::abs(gy);
+  const int64_t ax = std::abs(g.x), ay = std::abs(g.y);
   if (ay * kOne < ax * kTangent) return {1, 0};
   if (ax * kOne < ay * kTangent) return {0, 1};
-  return {1, static_cast<int8_t>((gx < 0) == (gy < 0) ? 1 : -1)};
+  return {1, static_cast<int8_t>((g.x < 0) == (g.y < 0) ? 1 : -1)};
 }
 
 }  // namespace
@@ -71,17 +82,11 @@ Direction direction_of(int32_t gx, int32_t gy) {
 Image canny(const Image& image, const CannyThresholds& thresholds) {
   const int64_t width = image.width, height = image.height;
   const Plane smooth = blurred(grey_of(image));
-  // Sobel's kernels, the whole being a difference of two sums of three.
-  const Plane gx = plane_of(width, height, [&](int64_t x, int64_t y) {
-    const auto column = [&](int64_t i) { return smooth.at(i, y - 1) + 2 * smooth.at(i, y) + smooth.at(i, y + 1); };
-    return column(x + 1) - column(x - 1);
+  const auto gradient = [&](int64_t x, int64_t y) { return sobel(smooth, x, y); };
+  const Plane size = plane_of(width, height, [&](int64_t x, int64_t y) {
+    const Gradient g = gradient(x, y);
+    return std::abs(g.x) + std::abs(g.y);
   });
-  const Plane gy = plane_of(width, height, [&](int64_t x, int64_t y) {
-    const auto row = [&](int64_t i) { return smooth.at(x - 1, i) + 2 * smooth.at(x, i) + smooth.at(x + 1, i); };
-    return row(y + 1) - row(y - 1);
-  });
-  const Plane size =
-      plane_of(width, height, [&](int64_t x, int64_t y) { return std::abs(gx.at(x, y)) + std::abs(gy.at(x, y)); });
 
   // Where the gradient is the largest across its edge; of two that are equal the second. There is none outside.
   const auto size_at = [&](int64_t x, int64_t y) {
@@ -91,7 +96,7 @@ Image canny(const Image& image, const CannyThresholds& thresholds) {
   const Plane ridge = plane_of(width, height, [&](int64_t x, int64_t y) {
     const int32_t here = size_at(x, y);
     if (here <= low) return 0;
-    const Direction d = direction_of(gx.at(x, y), gy.at(x, y));
+    const Direction d = direction_of(gradient(x, y));
     return here > size_at(x + d.dx, y + d.dy) && here >= size_at(x - d.dx, y - d.dy) ? here : 0;
   });
 

@@ -143,11 +143,10 @@ void SanaPipeline::check_control(const ImageRequest& r) const {
     fail(ErrorCode::kInvalidArgument, "{} is given, but no control image that it is about: give one too.",
          r.controlnet_conditioning_scale ? "controlnet_conditioning_scale" : "control_preprocess");
   if (r.control_image && !controlled())
-    fail(
-        ErrorCode::kInvalidArgument,
-        "{}: a control image is given, but the model was opened without a ControlNet, and its own {} has none; open it "
-        "with one (LoadOptions::controlnet, --controlnet), or leave the image out.",
-        repository_.path(), repository_.class_name());
+    fail(ErrorCode::kInvalidArgument,
+         "{}: a control image is given, but this {} was opened without a ControlNet; open it with one "
+         "(LoadOptions::controlnet, --controlnet), or leave the image out.",
+         repository_.path(), repository_.class_name());
 }
 
 void SanaPipeline::plan_pag(Plan& plan) const {

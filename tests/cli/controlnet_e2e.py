@@ -88,6 +88,8 @@ class ControlNet(ProgramTest):
                    (["--model", str(GOLDEN / "models" / "sana_sprint"), "--controlnet", CONTROLNET, "--control-image", FOX],
                     1, "SanaSprintPipeline"),
                    (["--model", WHOLE, "--control-image", FOX, "--save-control", "seen.gif"], 2, "seen.gif"),
+                   (["--model", WHOLE, "--control-image", FOX, "-n", "2", "--save-control", "out_1.png"], 2,
+                    "which a picture of the run has"),
                    (["--model", WHOLE, "--control-image", FOX, "--save-control", "no/seen.png"], 1, "no/seen.png"))
         for options, code, part in refused:
             self.assertOneMessage(self.swan(*run, *options, expect=code), part)

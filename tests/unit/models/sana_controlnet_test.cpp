@@ -82,7 +82,7 @@ TEST(SanaControlNet, OneConditionIsForAllRows) {
   const auto shared = samples_of(model, c, model.encode_condition(one, ctx), 1, ctx);
   const auto each = samples_of(model, c, model.encode_condition(twice, ctx), 1, ctx);
   ASSERT_EQ(shared.size(), each.size());
-  for (size_t i = 0; i < shared.size(); ++i) EXPECT_TRUE(support::close(shared[i], each[i].cpu(), 1e-6)) << i;
+  for (size_t i = 0; i < shared.size(); ++i) EXPECT_TRUE(support::close(shared[i], each[i].cpu(), 1e-5)) << i;
 }
 
 TEST(SanaControlNet, RefusesAPictureOfAnotherSize) {
