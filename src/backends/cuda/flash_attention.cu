@@ -23,7 +23,6 @@ constexpr int kKeys = 176;  // of a tile
 constexpr int kStages = 2;
 constexpr int kCluster = 2;
 constexpr int kGroupThreads = 128, kThreads = (kGroups + 1) * kGroupThreads;
-constexpr int kRowBytes = 2 * kHalf;
 constexpr int kQueryBytes = kRows * kDim * 2, kTileBytes = kKeys * kDim * 2;
 constexpr int kBarriers = 1 + 4 * kStages;
 constexpr int kSharedBytes = 1024 + kQueryBytes + 2 * kStages * kTileBytes + 8 * kBarriers;
@@ -35,6 +34,7 @@ struct Problem {
 };
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+constexpr int kRowBytes = 2 * kHalf;
 
 // A block's shared memory: queries [group][half][64 rows], keys and values [stage][half][kKeys rows], rows of 128 bytes
 // each; barriers that say when a tile is there and when it has been read.
