@@ -6,6 +6,8 @@
 
 #include "io/repository.h"
 #include "nn/adapters.h"
+#include "nn/scope.h"
+#include "pipelines/compute.h"
 #include "pipelines/parameters.h"
 #include "swan/pipeline.h"
 
@@ -19,17 +21,20 @@ class TransformerAdapters {
   /// @throws Error as nn::AdapterSet::read; nothing has changed then
   void read(const io::Repository& repository, LoadOptions& options, std::span<const nn::NamePair> original_names);
 
-  /// Null: none.
-  [[nodiscard]] const std::shared_ptr<nn::AdapterSet>& set() const noexcept { return set_; }
-  /// Once the network is made. @throws Error as nn::AdapterSet::finish
-  void finish() const {
+  /// The transformer with them. @throws Error as Weights::finish and nn::AdapterSet::finish
+  template <typename Network, typename Config>
+  [[nodiscard]] std::unique_ptr<Network> make(const Config& config, const std::shared_ptr<io::Weights>& weights,
+                                              const Compute& compute) const {
+    auto network = std::make_unique<Network>(config, nn::Scope(weights, compute.storage(), set_));
+    weights->finish();  // first: what is absent has taken no adapter
     if (set_) set_->finish();
+    return network;
   }
   /// For the settings.
   [[nodiscard]] const std::vector<LoraFacts>& facts() const noexcept { return facts_; }
 
  private:
-  std::shared_ptr<nn::AdapterSet> set_;
+  std::shared_ptr<nn::AdapterSet> set_;  // null: none
   std::vector<LoraFacts> facts_;
 };
 

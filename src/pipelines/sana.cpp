@@ -248,11 +248,7 @@ std::vector<std::string> SanaPipeline::instruction_of(const ImageRequest& r) con
 
 void SanaPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
-    auto network = std::make_unique<models::SanaTransformer2DModel>(
-        transformer_config_, nn::Scope(weights, compute_.storage(), adapters_.set()));
-    weights->finish();  // first: what is absent has taken no adapter
-    adapters_.finish();
-    return network;
+    return adapters_.make<models::SanaTransformer2DModel>(transformer_config_, weights, compute_);
   });
 }
 

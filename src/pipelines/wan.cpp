@@ -181,11 +181,7 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
 
 void WanPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
-    auto network = std::make_unique<models::WanTransformer3DModel>(
-        transformer_config_, nn::Scope(weights, compute_.storage(), adapters_.set()));
-    weights->finish();  // first: what is absent has taken no adapter
-    adapters_.finish();
-    return network;
+    return adapters_.make<models::WanTransformer3DModel>(transformer_config_, weights, compute_);
   });
 }
 

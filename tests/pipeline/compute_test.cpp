@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/device.h"
+#include "support/expect_error.h"
 #include "support/golden.h"
 #include "swan/error.h"
 #include "swan/pipeline.h"
@@ -18,14 +19,7 @@ namespace swan {
 namespace {
 
 void expect_refused(const std::function<void()>& fn, ErrorCode code, const std::vector<std::string>& texts) {
-  try {
-    fn();
-    ADD_FAILURE() << "was not refused";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    for (const std::string& text : texts)
-      EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << "'" << text << "' is not in: " << e.what();
-  }
+  expect_error(code, texts, fn);
 }
 const std::vector<std::string> kRemedy = {"fp8", "--device cuda", "on the CPU", "--dtype auto"};
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "support/close.h"
+#include "support/expect_error.h"
 #include "support/golden.h"
 #include "support/picture.h"
 #include "swan/error.h"
@@ -27,13 +28,7 @@ ImageRequest quick() {
 }
 
 void expect_error(const ImageRequest& request, ErrorCode code, const std::string& text) {
-  try {
-    (void)tiny()->generate(request);
-    FAIL() << "no error; expected one with: " << text;
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
-  }
+  swan::expect_error(code, {text}, [&] { (void)tiny()->generate(request); });
 }
 
 TEST(SanaRequests, RefusesWhatCannotBeMade) {

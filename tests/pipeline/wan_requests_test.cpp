@@ -11,6 +11,7 @@
 #include "io/config.h"
 #include "models/autoencoder_kl_wan.h"
 #include "support/close.h"
+#include "support/expect_error.h"
 #include "support/golden.h"
 #include "support/picture.h"
 #include "support/temp_dir.h"
@@ -37,13 +38,7 @@ VideoRequest quick() {
 }
 
 void expect_error(const VideoRequest& request, ErrorCode code, const std::string& text) {
-  try {
-    (void)tiny()->generate(request);
-    FAIL() << "no error; expected one with: " << text;
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
-  }
+  swan::expect_error(code, {text}, [&] { (void)tiny()->generate(request); });
 }
 
 TEST(WanRequests, RefusesWhatCannotBeMade) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/parallel.h"
-#include "expect_error.h"
+#include "support/expect_error.h"
 
 // AddressSanitizer's allocator ends the program for a size it cannot give, unless told to return null as others do.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options();    // NOLINT

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "core/error.h"
-#include "expect_error.h"
+#include "support/expect_error.h"
 
 namespace swan {
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "expect_error.h"
 #include "support/close.h"
+#include "support/expect_error.h"
 #include "support/golden.h"
 
 namespace swan {

@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include "expect_error.h"
+#include "support/expect_error.h"
 #include "swan/tensor.h"
 
 namespace swan {

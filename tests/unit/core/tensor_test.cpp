@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "expect_error.h"
+#include "support/expect_error.h"
 
 namespace swan {
 namespace {

@@ -8,7 +8,6 @@
 #include <limits>
 #include <ostream>
 
-#include "../core/expect_error.h"
 #include "lora_files.h"
 #include "models/sana_transformer.h"
 #include "models/wan_transformer.h"
@@ -17,6 +16,7 @@
 #include "reference/kernels.h"
 #include "support/close.h"
 #include "support/device.h"
+#include "support/expect_error.h"
 #include "support/golden.h"
 
 namespace swan {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "swan/error.h"
 
@@ -11,7 +11,7 @@ namespace swan {
 
 /// Expects that `fn` throws an Error of this code whose message has each of the parts.
 template <typename Fn>
-void expect_error(ErrorCode code, std::initializer_list<std::string> parts, const Fn& fn) {
+void expect_error(ErrorCode code, const std::vector<std::string>& parts, const Fn& fn) {
   try {
     fn();
     ADD_FAILURE() << "nothing was thrown";
