@@ -1,14 +1,31 @@
-#include "io/safetensors.h"
-#include "swan/pipeline.h"
+#include "io/tensor_file.h"
 
-namespace swan {
+#include "core/error.h"
 
-Tensor load_tensor(const std::string& path, const std::string& name) {
-  return io::SafetensorsFile::open(path)->tensor(name);
+namespace swan::io {
+
+TensorFile::~TensorFile() = default;
+
+Tensor TensorFile::tensor(const std::string& name) const {
+  const auto it = entries_.find(name);
+  if (it == entries_.end()) {
+    constexpr size_t kShown = 5;
+    std::string there;
+    size_t count = 0;
+    for (const auto& [other, entry] : entries_) {
+      if (count++ == kShown) break;
+      there += (there.empty() ? "'" : ", '") + other + "'";
+    }
+    if (entries_.size() > kShown) there += fmt::format(" and {} more", entries_.size() - kShown);
+    fail(ErrorCode::kMissingTensor, "tensor '{}' is not in {}, which holds {}; check that it is the right file.", name,
+         path_, there.empty() ? "none" : there);
+  }
+  const TensorEntry& entry = it->second;
+  if (!entry.unsupported_dtype.empty())
+    fail(ErrorCode::kUnsupported,
+         "cannot use tensor '{}' of {}: its dtype {} is not supported; convert it to F32, F16 or BF16.", name, path_,
+         entry.unsupported_dtype);
+  return read(name, entry);
 }
 
-void save_tensor(const std::string& path, const std::string& name, const Tensor& tensor) {
-  io::write_safetensors(path, {{name, tensor}});
-}
-
-}  // namespace swan
+}  // namespace swan::io

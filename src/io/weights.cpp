@@ -47,8 +47,7 @@ std::shared_ptr<Weights> Weights::open(const std::string& directory, const std::
   return weights;
 }
 
-void Weights::add(const std::shared_ptr<const SafetensorsFile>& file,
-                  const std::map<std::string, std::string>& weight_map) {
+void Weights::add(const std::shared_ptr<const TensorFile>& file, const std::map<std::string, std::string>& weight_map) {
   for (const auto& [name, entry] : file->entries()) {
     const auto listed = weight_map.find(name);
     const auto [there, added] = tensors_.emplace(name, file);

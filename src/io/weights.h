@@ -12,7 +12,7 @@
 
 namespace swan::io {
 
-class SafetensorsFile;
+class TensorFile;
 
 /// The tensors of one component, claimed by name. A network takes what its configuration implies; finish() then reports
 /// what was absent and what nobody took. Not thread-safe.
@@ -50,13 +50,13 @@ class Weights {
 
  private:
   Weights() = default;
-  void add(const std::shared_ptr<const SafetensorsFile>& file, const std::map<std::string, std::string>& weight_map);
+  void add(const std::shared_ptr<const TensorFile>& file, const std::map<std::string, std::string>& weight_map);
 
   std::string description_;
   std::vector<std::string> files_;
   size_t bytes_ = 0;
   std::map<DType, size_t> bytes_by_dtype_;
-  std::map<std::string, std::shared_ptr<const SafetensorsFile>> tensors_;  // by name
+  std::map<std::string, std::shared_ptr<const TensorFile>> tensors_;  // by name
   std::set<std::string> taken_;
   std::vector<std::pair<std::string, Shape>> absent_;
 };
