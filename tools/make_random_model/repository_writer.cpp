@@ -86,7 +86,10 @@ const std::vector<Preset>& presets() {
   static const std::vector<Preset> list = {
       {"sana-0.6b", "SanaPipeline", "sana_600m_1024px_transformer", "dpmsolver", &kSana},
       {"sana-1.6b", "SanaPipeline", "sana_1600m_1024px_transformer", "dpmsolver", &kSana},
+      {"sana-1.6b-2k", "SanaPipeline", "sana_1600m_2kpx_transformer", "dpmsolver", &kSana},
+      {"sana-1.6b-4k", "SanaPipeline", "sana_1600m_4kpx_transformer", "dpmsolver", &kSana},
       {"sana1.5-1.6b", "SanaPipeline", "sana15_1600m_1024px_transformer", "dpmsolver", &kSana},
+      {"sana1.5-4.8b", "SanaPipeline", "sana15_4800m_1024px_transformer", "dpmsolver", &kSana},
       {"sana-sprint-0.6b", "SanaSprintPipeline", "sana_sprint_600m_1024px_transformer", "scm", &kSana},
       {"sana-sprint-1.6b", "SanaSprintPipeline", "sana_sprint_1600m_1024px_transformer", "scm", &kSana},
       {"wan2.1-1.3b", "WanPipeline", "wan21_t2v_1_3b_transformer", "unipc", &kWan},
