@@ -26,6 +26,21 @@ run models "$build/tests/unit/models/models_test" --gtest_brief=1
 run pipelines "$build/tests/pipeline/pipeline_test" --gtest_brief=1 --gtest_filter="${SWAN_GPU_PIPELINES:-*}"
 # Small convolutions, which take the direct kernel, through cuDNN too; each builds a plan.
 SWAN_CUDA_CONV=cudnn run ops_cudnn "$build/tests/unit/ops/ops_test" --gtest_brief=1 --gtest_filter='*Conv*cuda*:Gpu*onv*'
+
+# Plans that a first process keeps are what a second one uses.
+plans_are_kept() {
+  local folder root
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+  folder=$(mktemp -d)
+  for run in first second; do
+    SWAN_CUDA_PLANS=$folder/plans "$build/swan" image "a swan" --model "$root/tests/golden/models/sana" --dtype bf16 --width 128 --height 128 \
+      --steps 2 --seed 1 --embed-cache off --verbose -o "$folder/$run.png" >"$folder/$run.log" 2>&1 || return
+  done
+  grep "a plan in" "$folder"/*.log
+  grep -q "built a plan" "$folder/first.log" && grep -q "loaded a plan" "$folder/second.log" &&
+    ! grep -q "built a plan" "$folder/second.log" && cmp "$folder/first.png" "$folder/second.png" && rm -r "$folder"
+}
+run plans plans_are_kept
 if ((${#failed[@]} > 0)); then
   printf 'FAILED: %s (logs in %s)\n' "${failed[*]}" "$logs"
   exit 1

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -119,12 +120,18 @@ struct Builder {
 // @param key  of all that the graph depends on
 bool obtain(GraphPlan& plan, Builder& builder, const std::string& key, DType dtype, bool exact_f32,
             const std::function<std::shared_ptr<fe::graph::Graph>()>& make_graph) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto report = [&](const char* how) {
+    log(LogLevel::kDebug, "cuDNN: {} a plan in {:.1f} ms: {}", how,
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count(), key);
+  };
   if (const auto kept = builder.store.find(key)) {
     try {
       const auto graph = new_graph(dtype);
       if (good(graph->deserialize(builder.handle, *kept), "deserialize") &&
           good(graph->get_workspace_size(plan.workspace), "get_workspace_size")) {
         plan.graph = graph;
+        report("loaded");
         return true;
       }
     } catch (const std::exception& e) {
@@ -134,6 +141,7 @@ bool obtain(GraphPlan& plan, Builder& builder, const std::string& key, DType dty
   if (!build(plan, make_graph(), builder.handle, exact_f32)) return false;
   std::vector<uint8_t> bytes;
   if (good(plan.graph->serialize(bytes, false), "serialize")) builder.store.keep(key, bytes);
+  report("built");
   return true;
 }
 

@@ -16,24 +16,47 @@ void* address(Fn* function) {
   return reinterpret_cast<void*>(function);
 }
 
+// All that cudnn-frontend calls. What is missing makes whatever needs it throw, and that may only cost time: without
+// cudaStreamBeginCapture every kept plan was built again.
 void* linked_symbol(std::string_view name) {
 #define SWAN_SYMBOL(function) \
   { #function, address(&function) }
   static const std::pair<std::string_view, void*> kSymbols[] = {
       SWAN_SYMBOL(cudaDeviceGetAttribute),
       SWAN_SYMBOL(cudaDeviceSynchronize),
+      SWAN_SYMBOL(cudaEventCreate),
+      SWAN_SYMBOL(cudaEventDestroy),
+      SWAN_SYMBOL(cudaEventElapsedTime),
+      SWAN_SYMBOL(cudaEventRecord),
+      SWAN_SYMBOL(cudaEventSynchronize),
       SWAN_SYMBOL(cudaFree),
       SWAN_SYMBOL(cudaGetDevice),
       SWAN_SYMBOL(cudaGetDeviceProperties),
       SWAN_SYMBOL(cudaGetDriverEntryPointByVersion),
       SWAN_SYMBOL(cudaGetErrorString),
       SWAN_SYMBOL(cudaGetLastError),
+      SWAN_SYMBOL(cudaGraphAddChildGraphNode),
+      SWAN_SYMBOL(cudaGraphAddMemcpyNode1D),
+      SWAN_SYMBOL(cudaGraphAddMemsetNode),
+      SWAN_SYMBOL(cudaGraphChildGraphNodeGetGraph),
+      SWAN_SYMBOL(cudaGraphCreate),
+      SWAN_SYMBOL(cudaGraphDestroy),
+      SWAN_SYMBOL(cudaGraphGetNodes),
+      SWAN_SYMBOL(cudaGraphGetRootNodes),
+      SWAN_SYMBOL(cudaGraphMemcpyNodeSetParams1D),
+      SWAN_SYMBOL(cudaGraphMemsetNodeSetParams),
+      SWAN_SYMBOL(cudaGraphNodeGetDependencies),
+      SWAN_SYMBOL(cudaGraphNodeGetDependentNodes),
       SWAN_SYMBOL(cudaGraphRetainUserObject),
       SWAN_SYMBOL(cudaMalloc),
       SWAN_SYMBOL(cudaMemcpyAsync),
       SWAN_SYMBOL(cudaMemsetAsync),
       SWAN_SYMBOL(cudaPointerGetAttributes),
       SWAN_SYMBOL(cudaRuntimeGetVersion),
+      SWAN_SYMBOL(cudaStreamBeginCapture),
+      SWAN_SYMBOL(cudaStreamCreate),
+      SWAN_SYMBOL(cudaStreamDestroy),
+      SWAN_SYMBOL(cudaStreamEndCapture),
       SWAN_SYMBOL(cudaStreamGetCaptureInfo),
       SWAN_SYMBOL(cudaStreamIsCapturing),
       SWAN_SYMBOL(cudaStreamSynchronize),
