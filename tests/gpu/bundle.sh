@@ -21,4 +21,4 @@ for program in "${programs[@]}"; do
     xargs -I{} cp -Ln {} "$folder/lib/"
 done
 find "$folder" -type f -exec strip --strip-unneeded {} + 2>/dev/null || true
-XZ_OPT=-T0 tar -cJf "$archive" -C "$folder" .
+XZ_OPT=${XZ_OPT:--T0} tar -cJf "$archive" -C "$folder" .

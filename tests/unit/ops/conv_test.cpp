@@ -65,13 +65,13 @@ std::vector<ConvCase> cases() {
   return all;
 }
 
-// As for linear (linear_test.cpp), with kernel^2 C / groups terms. Half as much again on a GPU, which adds them one by
-// one.
+// As for linear (linear_test.cpp), with kernel^2 C / groups terms. Twice that on a GPU, which adds them one by one (of
+// 323,136 elements of 576 terms the worst was at 1.5 with cuDNN).
 Tolerance tolerance(const Tensor& x, const ConvWeight& w, const Context& ctx) {
   const int64_t terms = w.weight.numel() / w.out_channels();
   const double root = std::sqrt(static_cast<double>(terms));
   const double size = root * rms(x) * rms(w.weight) + (w.bias.defined() ? rms(w.bias) : 0);
-  return {.relative = 4 * kEpsilon, .absolute = (ctx.device() == nullptr ? 1.0 : 1.5) * kEpsilon * (2 + root) * size};
+  return {.relative = 4 * kEpsilon, .absolute = (ctx.device() == nullptr ? 1.0 : 2.0) * kEpsilon * (2 + root) * size};
 }
 
 ConvWeight weight_of(const ConvCase& c, const Tensor& bias) {
