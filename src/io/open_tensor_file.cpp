@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "io/safetensors.h"
 #include "io/system.h"
+#include "io/torch_file.h"
 
 namespace swan::io {
 
@@ -24,12 +25,13 @@ bool is_safetensors(std::string_view start) {
 struct Mistake {
   std::string_view start, what, remedy;
 };
-constexpr std::array<Mistake, 6> kMistakes = {{
+constexpr std::array<Mistake, 7> kMistakes = {{
     {"version https://", "it is a Git LFS pointer, not the file that it stands for", "run `git lfs pull` beside it"},
     {"<!DOCTYPE", "it is a web page", "download the file itself, not the page about it"},
     {"<!doctype", "it is a web page", "download the file itself, not the page about it"},
     {"<html", "it is a web page", "download the file itself, not the page about it"},
     {"{", "it is JSON text", "give the file of weights that it belongs to"},
+    {"\x80", "it is a Python pickle, but none that torch.save writes", "save the tensors in it as safetensors"},
     {"\x89HDF", "it is an HDF5 file", "convert it to safetensors"},
 }};
 
@@ -41,7 +43,7 @@ std::string in_hex(std::string_view bytes) {
 }
 
 [[noreturn]] void refuse(const std::string& path, std::string_view start) {
-  constexpr const char* kAccepted = "safetensors";
+  constexpr const char* kAccepted = "safetensors or torch's (.pth, .pt, .ckpt, .bin)";
   if (start.empty()) fail(ErrorCode::kCorruptFile, "cannot read {}: it is empty; download or export it again.", path);
   const auto* mistake =
       std::find_if(kMistakes.begin(), kMistakes.end(), [&](const Mistake& m) { return start.starts_with(m.start); });
@@ -64,6 +66,7 @@ std::shared_ptr<const TensorFile> open_tensor_file(const std::string& path) {
     start = read_at(file, path, 0, std::min(file.bytes, kStartBytes));
   }
   if (is_safetensors(start)) return SafetensorsFile::open(path);
+  if (TorchFile::is_one(start)) return TorchFile::open(path);
   refuse(path, start);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "io/corrupt_file.h"
 
 namespace swan::io {
 
@@ -33,19 +34,6 @@ constexpr std::array<FileDType, 20> kFileDTypes = {
      {"F6_E3M2", 6, std::nullopt}, {"F4", 4, std::nullopt}}};
 
 constexpr std::string_view kMetadata = "__metadata__";
-constexpr const char* kRemedy = "download or export the file again";
-
-template <typename... Args>
-[[noreturn]] void corrupt(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
-  fail(ErrorCode::kCorruptFile, "cannot read {}: {}; {}.", path, fmt::format(format, std::forward<Args>(args)...),
-       kRemedy);
-}
-
-// Names come from the file: they are shortened before they go into a message.
-std::string shown(const std::string& name) {
-  constexpr size_t kLongest = 120;
-  return name.size() <= kLongest ? name : name.substr(0, kLongest) + "...";
-}
 
 // Reads the header as the events of a JSON parser, without building a document: a header of 100 MB of "[[[[" or of
 // repeated keys then costs nothing.

@@ -11,7 +11,7 @@
 #include "core/log.h"
 #include "io/config.h"
 #include "io/json.h"
-#include "io/safetensors.h"
+#include "io/open_tensor_file.h"
 
 namespace swan::nn {
 
@@ -45,7 +45,7 @@ std::string some_of(const std::vector<std::string>& items) {
 // What diffusers saves of PEFT's configuration in the header.
 class Metadata {
  public:
-  explicit Metadata(const io::SafetensorsFile& file) {
+  explicit Metadata(const io::TensorFile& file) {
     const auto found = file.metadata().find("lora_adapter_metadata");
     if (found == file.metadata().end()) return;
     const std::string what = file.path() + " (lora_adapter_metadata)";
@@ -86,7 +86,7 @@ class Metadata {
 class AdapterSet::Reader {
  public:
   Reader(const Lora& lora, const io::Weights& weights, const LoraNames& names)
-      : file_(io::SafetensorsFile::open(file_of(lora.path))),
+      : file_(io::open_tensor_file(file_of(lora.path))),
         metadata_(*file_),
         scale_(lora.scale),
         weights_(weights),
@@ -260,7 +260,7 @@ class AdapterSet::Reader {
     return t;
   }
 
-  std::shared_ptr<const io::SafetensorsFile> file_;
+  std::shared_ptr<const io::TensorFile> file_;
   Metadata metadata_;
   double scale_;
   const io::Weights& weights_;

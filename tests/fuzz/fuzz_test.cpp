@@ -55,6 +55,10 @@ void run(const std::string& kind, int count, const Mutate& mutation, const Read&
 
 TEST(Fuzz, Safetensors) { run("safetensors", 30000, mutate_safetensors, read_as_safetensors); }
 
+TEST(Fuzz, TorchFiles) { run("torch", 15000, mutate, read_as_weights); }
+
+TEST(Fuzz, Pickles) { run("pickle", 30000, mutate, read_as_pickle); }
+
 TEST(Fuzz, Loras) {
   set_log_level(LogLevel::kOff);  // lenient reading warns thousands of times
   const support::TempDir dir;

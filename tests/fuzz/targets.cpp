@@ -13,8 +13,10 @@
 
 #include "io/config.h"
 #include "io/json.h"
+#include "io/open_tensor_file.h"
 #include "io/repository.h"
 #include "io/safetensors.h"
+#include "io/torch_pickle.h"
 #include "io/weights.h"
 #include "nn/adapters.h"
 #include "swan/error.h"
@@ -66,6 +68,13 @@ void touch(const Tensor& tensor) {
   for (size_t i = 0; i < tensor.nbytes(); ++i) sum = sum + bytes[i];
 }
 
+void read_all(const io::TensorFile& file) {
+  for (const auto& [name, entry] : file.entries()) {
+    const bool read = accepts([&, &tensor_name = name] { touch(file.tensor(tensor_name)); });
+    if (read != entry.unsupported_dtype.empty()) throw std::runtime_error("a checked tensor cannot be read");
+  }
+}
+
 // Removed first: truncating a file that exists makes some file systems write at once.
 void replace(const std::string& path, std::string_view bytes) {
   fs::remove(path);
@@ -90,13 +99,16 @@ std::string slurp(const std::string& path) {
 
 bool read_as_safetensors(std::string_view bytes) {
   const MemoryFile memory(bytes);
-  return accepts([&] {
-    const auto file = io::SafetensorsFile::open(memory.path());
-    for (const auto& [name, entry] : file->entries()) {
-      const bool read = accepts([&, &tensor_name = name] { touch(file->tensor(tensor_name)); });
-      if (read != entry.unsupported_dtype.empty()) throw std::runtime_error("a checked tensor cannot be read");
-    }
-  });
+  return accepts([&] { read_all(*io::SafetensorsFile::open(memory.path())); });
+}
+
+bool read_as_weights(std::string_view bytes) {
+  const MemoryFile memory(bytes);
+  return accepts([&] { read_all(*io::open_tensor_file(memory.path())); });
+}
+
+bool read_as_pickle(std::string_view bytes) {
+  return accepts([&] { (void)io::read_torch_pickle(bytes, "data.pkl"); });
 }
 
 bool read_as_config(std::string_view bytes) {

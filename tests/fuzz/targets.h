@@ -8,6 +8,10 @@ namespace swan::fuzz {
 /// Each treats the bytes as a file of its kind and uses what it finds in every way that the library does. Returns true
 /// when the file was accepted, false when it gave an Error; anything else that comes out is a defect.
 bool read_as_safetensors(std::string_view bytes);
+/// A file of weights of any format.
+bool read_as_weights(std::string_view bytes);
+/// The pickle of a torch file alone.
+bool read_as_pickle(std::string_view bytes);
 bool read_as_config(std::string_view bytes);
 
 /// Cleans the bytes as a prompt of every model, which takes any: the result is UTF-8 without whitespace at its ends.

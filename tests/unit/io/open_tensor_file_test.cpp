@@ -36,6 +36,7 @@ TEST(OpenTensorFile, WhatIsNoFileOfWeightsIsNamed) {
   refused("{\"a\": 1}", "JSON text");
   refused("abc", "61 62 63");
   refused("abc", "safetensors");
+  refused("\x80\x04}.", "a Python pickle");
   refused(std::string(100, '\xff'), "ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff,");
 }
 

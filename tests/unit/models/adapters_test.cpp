@@ -18,6 +18,7 @@
 #include "support/device.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
+#include "support/torch_writer.h"
 
 namespace swan {
 namespace {
@@ -95,6 +96,16 @@ Tensor added(const Tensor& y, const Tensor& x, const Tensor& a, const Tensor& b,
       out.data_mut<float>()[row * n + o] += static_cast<float>(factor * sum);
     }
   return out;
+}
+
+// The same file as torch.save writes it (.pt, .bin) is the same LoRA.
+TEST_F(Layers, LorasInFilesOfTorch) {
+  const Tensors lora = lora_of("a", kA, 3, 20);
+  const Tensor x = normal({7, 32}, 21);
+  const Tensor expected = forward_a(read({{write(lora)}}), x);
+  EXPECT_TRUE(
+      support::identical(forward_a(read({{dir_.write("lora.pt", support::make_torch_file(lora))}}), x), expected));
+  EXPECT_GT(support::distance(expected, forward_a(nullptr, x)).relative_l2, 1e-3);
 }
 
 TEST_F(Layers, AddWhatTheirAdaptersCompute) {

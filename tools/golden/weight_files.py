@@ -1,0 +1,119 @@
+"""Writes small weight files in other programs' formats, and what they hold, for the tests of Swan's readers.
+
+    python3 tools/golden/weight_files.py [GOLDEN_DIR]        (default: tests/golden)
+
+derived/torch/ has files of torch.save: in its zip format, in the legacy one, and one that runs a command when Python's
+pickle loads it; expected.safetensors has the tensors of the first two. Seeds of the fuzz tests, in tests/fuzz/corpus, are
+written too. MANIFEST.json learns of the files. Needs
+torch and safetensors; select_fixtures.py keeps the folder. Nothing here loads the hostile file. The storages of legacy.pth
+are named by addresses, so that its bytes change from run to run.
+"""
+
+import argparse
+import collections
+import hashlib
+import io
+import json
+import os
+import pathlib
+import sys
+import zipfile
+
+import safetensors.torch
+import torch
+
+
+def state_dict():
+    """What is found in checkpoints: parameters, buffers, shared and strided storage, kinds of numbers."""
+    generator = torch.Generator().manual_seed(6)
+    base = torch.randn(24, generator=generator)
+    tensors = collections.OrderedDict(
+        {
+            "blocks.0.weight": torch.nn.Parameter(torch.randn(3, 5, generator=generator).bfloat16()),
+            "blocks.0.bias": torch.nn.Parameter(torch.randn(3, generator=generator), requires_grad=False),
+            "half": torch.randn(2, 3, generator=generator).half(),
+            "transposed": torch.randn(3, 4, generator=generator).t(),
+            "permuted": torch.randn(2, 3, 4, generator=generator).half().permute(2, 0, 1),
+            "column": torch.arange(12, dtype=torch.uint8).reshape(3, 4)[:, 1],
+            "shared": base.reshape(4, 6),
+            "shared_window": base[5:17].reshape(3, 4),
+            "scalar": torch.tensor(-7, dtype=torch.int64),
+            "whole": torch.arange(-2, 3, dtype=torch.int32),
+            "bytes": torch.arange(-2, 3, dtype=torch.int8),
+            "empty": torch.zeros(0, 3),
+            "double": torch.ones(2, dtype=torch.float64),  # Swan has no f64
+        }
+    )
+    tensors._metadata = collections.OrderedDict({"": {"version": 1}, "blocks.0": {"version": 1}})
+    return tensors
+
+
+class Hostile:
+    """Loading it with Python's pickle runs a command."""
+
+    def __reduce__(self):
+        return os.system, ("echo this file has run a command",)
+
+
+def write_torch(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = state_dict()
+    beside = {"epoch": 3, "loss": [0.5, 0.25], "args": argparse.Namespace(lr=1e-4, name="x"), "device": torch.device("cpu")}
+    floats8 = {  # the legacy format loses their dtype
+        "f8_e4m3": torch.arange(-3, 3).float().to(torch.float8_e4m3fn),
+        "f8_e5m2": torch.arange(-3, 3).float().to(torch.float8_e5m2),
+    }
+    archive = collections.OrderedDict(tensors, **floats8)
+    archive._metadata = tensors._metadata
+    torch.save({"state_dict": archive, **beside}, folder / "archive.pth")
+    torch.save(tensors, folder / "protocol4.pt", pickle_protocol=4)
+    torch.save({"model": tensors, **beside}, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save({"state_dict": {"weight": torch.ones(2)}, "extra": Hostile()}, folder / "hostile.pth")
+    with zipfile.ZipFile(folder / "archive.pth") as original:  # as other programs pack it again
+        with zipfile.ZipFile(folder / "deflated.pth", "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in ("archive/data.pkl", "archive/data/0"):
+                packed.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), original.read(name), zipfile.ZIP_DEFLATED)
+    expected = {name: t.detach().contiguous().clone() for name, t in archive.items() if t.dtype != torch.float64}
+    safetensors.torch.save_file(expected, folder / "expected.safetensors")
+    return sorted(folder.iterdir())
+
+
+def write_torch_seeds(corpus):
+    """Files with few tensors, and the pickles of archives alone."""
+    for name in ("torch", "pickle"):
+        (corpus / name).mkdir(parents=True, exist_ok=True)
+    tensors = state_dict()
+    few = {name: tensors[name] for name in ("blocks.0.weight", "transposed", "shared", "shared_window")}
+    torch.save({"state_dict": few, "epoch": 3}, corpus / "torch/archive.pth")
+    torch.save(few, corpus / "torch/legacy.pth", _use_new_zipfile_serialization=False)
+    for name, protocol in (("protocol2", 2), ("protocol4", 4)):
+        file = io.BytesIO()
+        torch.save({"state_dict": tensors, "args": argparse.Namespace(x=1)}, file, pickle_protocol=protocol)
+        with zipfile.ZipFile(file) as archive:
+            (corpus / f"pickle/{name}.pkl").write_bytes(archive.read("archive/data.pkl"))
+
+
+def enter_in_manifest(golden, paths):
+    """Sizes and hashes of the files, as select_fixtures.py writes them."""
+    path = golden / "MANIFEST.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    for file in paths:
+        name = file.relative_to(golden).as_posix()
+        data = file.read_bytes()
+        before = manifest["files"].get(name, {"bytes": 0})["bytes"]
+        manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        manifest["bytes_without_tokenizers"] += len(data) - before
+    manifest["files"] = dict(sorted(manifest["files"].items()))
+    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main():
+    if len(sys.argv) > 2:
+        raise SystemExit(__doc__)
+    golden = pathlib.Path(sys.argv[1] if len(sys.argv) == 2 else pathlib.Path(__file__).parents[2] / "tests/golden")
+    write_torch_seeds(golden.parent / "fuzz/corpus")
+    enter_in_manifest(golden, write_torch(golden / "derived/torch"))
+
+
+if __name__ == "__main__":
+    main()
