@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/error.h"
+#include "swan/tensor.h"
 
 namespace swan::io {
 
@@ -19,5 +23,9 @@ template <typename... Args>
   constexpr size_t kLongest = 120;
   return name.size() <= kLongest ? std::string(name) : std::string(name.substr(0, kLongest)) + "...";
 }
+
+/// The shape that a file gives a tensor. @param name  of the tensor, for messages
+/// @throws Error kUnsupported for more dimensions than Swan's; kCorruptFile for negative or overflowing ones
+[[nodiscard]] Shape shape_in_file(const std::string& path, std::string_view name, std::span<const int64_t> dims);
 
 }  // namespace swan::io

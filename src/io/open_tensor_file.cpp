@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "io/gguf_file.h"
 #include "io/safetensors.h"
 #include "io/system.h"
 #include "io/torch_file.h"
@@ -43,7 +44,7 @@ std::string in_hex(std::string_view bytes) {
 }
 
 [[noreturn]] void refuse(const std::string& path, std::string_view start) {
-  constexpr const char* kAccepted = "safetensors or torch's (.pth, .pt, .ckpt, .bin)";
+  constexpr const char* kAccepted = "safetensors, torch's (.pth, .pt, .ckpt, .bin) or GGUF";
   if (start.empty()) fail(ErrorCode::kCorruptFile, "cannot read {}: it is empty; download or export it again.", path);
   const auto* mistake =
       std::find_if(kMistakes.begin(), kMistakes.end(), [&](const Mistake& m) { return start.starts_with(m.start); });
@@ -67,6 +68,7 @@ std::shared_ptr<const TensorFile> open_tensor_file(const std::string& path) {
   }
   if (is_safetensors(start)) return SafetensorsFile::open(path);
   if (TorchFile::is_one(start)) return TorchFile::open(path);
+  if (GgufFile::is_one(start)) return GgufFile::open(path);
   refuse(path, start);
 }
 

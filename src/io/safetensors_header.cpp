@@ -149,14 +149,7 @@ class HeaderReader {
               !seen_.dtype ? "dtype" : (!seen_.shape ? "shape" : "data_offsets"));
     // A scalar where a list belongs has failed in unexpected() already; here both lists are whole.
     if (offsets_.size() != 2) corrupt(path_, "tensor '{}' has {} data_offsets, not 2", shown(key_), offsets_.size());
-    if (shape_.size() > Shape::kMaxRank)
-      fail(ErrorCode::kUnsupported, "cannot read {}: tensor '{}' has {} dimensions; at most {} are supported.", path_,
-           shown(key_), shape_.size(), Shape::kMaxRank);
-    try {
-      entry_.shape = Shape(std::span<const int64_t>(shape_));
-    } catch (const Error& error) {
-      corrupt(path_, "tensor '{}' is impossible: {}", shown(key_), error.what());
-    }
+    entry_.shape = shape_in_file(path_, key_, shape_);
     entry_.begin = static_cast<size_t>(offsets_[0]);
     entry_.end = static_cast<size_t>(offsets_[1]);
     if (entry_.begin > entry_.end)

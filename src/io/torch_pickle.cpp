@@ -219,14 +219,7 @@ class Reader {
     const std::vector<int64_t> sizes = numbers(items[2], name);
     if (sizes.size() != tensor.strides.size())
       corrupt(path_, "tensor '{}' has {} dimensions and {} strides", shown(name), sizes.size(), tensor.strides.size());
-    if (sizes.size() > Shape::kMaxRank)
-      fail(ErrorCode::kUnsupported, "cannot read {}: tensor '{}' has {} dimensions; at most {} are supported.", path_,
-           shown(name), sizes.size(), Shape::kMaxRank);
-    try {
-      tensor.entry.shape = Shape(std::span<const int64_t>(sizes));
-    } catch (const Error& error) {
-      corrupt(path_, "tensor '{}' is impossible: {}", shown(name), error.what());
-    }
+    tensor.entry.shape = shape_in_file(path_, name, sizes);
     if (type->dtype) {
       tensor.entry.dtype = *type->dtype;
     } else {

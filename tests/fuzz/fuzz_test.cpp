@@ -57,6 +57,8 @@ TEST(Fuzz, Safetensors) { run("safetensors", 30000, mutate_safetensors, read_as_
 
 TEST(Fuzz, TorchFiles) { run("torch", 15000, mutate, read_as_weights); }
 
+TEST(Fuzz, GgufFiles) { run("gguf", 15000, mutate, read_as_weights); }
+
 TEST(Fuzz, Pickles) { run("pickle", 30000, mutate, read_as_pickle); }
 
 TEST(Fuzz, Loras) {

@@ -2,19 +2,15 @@
 
 #include <stdexcept>
 
+#include "support/gguf_writer.h"
+
 namespace swan::support {
 
 namespace {
 
-template <typename T>
-std::string little(T value) {
-  std::string bytes;
-  for (size_t i = 0; i < sizeof(T); ++i) bytes += static_cast<char>(static_cast<uint64_t>(value) >> (8 * i) & 0xFF);
-  return bytes;
-}
-std::string u16(uint64_t value) { return little(static_cast<uint16_t>(value)); }
-std::string u32(uint64_t value) { return little(static_cast<uint32_t>(value)); }
-std::string u64(uint64_t value) { return little(value); }
+std::string u16(uint64_t value) { return little_endian(static_cast<uint16_t>(value)); }
+std::string u32(uint64_t value) { return little_endian(static_cast<uint32_t>(value)); }
+std::string u64(uint64_t value) { return little_endian(value); }
 
 const char* storage_type(DType dtype) {
   switch (dtype) {

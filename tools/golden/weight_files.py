@@ -2,10 +2,11 @@
 
     python3 tools/golden/weight_files.py [GOLDEN_DIR]        (default: tests/golden)
 
-derived/torch/ has files of torch.save: in its zip format, in the legacy one, and one that runs a command when Python's
+derived/gguf/ has a file with some blocks of every type that Swan reads, written by llama.cpp's gguf package, and in
+expected.safetensors the values that the package gives for them. derived/torch/ has files of torch.save: in its zip format, in the legacy one, and one that runs a command when Python's
 pickle loads it; expected.safetensors has the tensors of the first two. Seeds of the fuzz tests, in tests/fuzz/corpus, are
 written too. MANIFEST.json learns of the files. Needs
-torch and safetensors; select_fixtures.py keeps the folder. Nothing here loads the hostile file. The storages of legacy.pth
+torch, gguf and safetensors; select_fixtures.py keeps the folder. Nothing here loads the hostile file. The storages of legacy.pth
 are named by addresses, so that its bytes change from run to run.
 """
 
@@ -19,6 +20,9 @@ import pathlib
 import sys
 import zipfile
 
+import gguf
+import numpy
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -93,6 +97,59 @@ def write_torch_seeds(corpus):
             (corpus / f"pickle/{name}.pkl").write_bytes(archive.read("archive/data.pkl"))
 
 
+QUANTISED = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
+SCALES = {  # bytes of a block at which there is an f16
+    "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
+    "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+}  # fmt: skip
+
+
+def random_blocks(random, name, count):
+    """Blocks of random bits, but for scales as weights have them."""
+    block_bytes = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]][1]
+    blocks = random.integers(0, 256, (count, block_bytes), dtype=numpy.uint8)
+    for offset in SCALES[name]:
+        scales = random.uniform(-0.01, 0.01, (count, 1)).astype(numpy.float16)
+        blocks[:, offset : offset + 2] = scales.view(numpy.uint8)
+    return blocks
+
+
+def write_gguf(path, types, rows):
+    """A GGUF file, and the values of its tensors."""
+    random = numpy.random.default_rng(6)
+    writer = gguf.GGUFWriter(path, "wan")
+    writer.add_quantization_version(2)
+    writer.add_array("some.list", ["a", "bc"])
+    writer.add_array("comfy.gguf.orig_shape.reshaped", [4, 2, 1, 4])
+    writer.add_float32("some.number", 0.5)
+    expected = {}
+    for name in types:
+        kind = gguf.GGMLQuantizationType[name]
+        blocks_a_row = 1 if gguf.GGML_QUANT_SIZES[kind][0] == gguf.QK_K else 2
+        blocks = random_blocks(random, name, rows * blocks_a_row).reshape(rows, -1)
+        writer.add_tensor(f"blocks.{name}.weight", blocks, raw_dtype=kind)
+        expected[f"blocks.{name}.weight"] = gguf.quants.dequantize(blocks, kind)
+    plain = random.standard_normal((2, 16)).astype(numpy.float32)
+    writer.add_tensor("reshaped", plain)
+    expected["reshaped"] = plain.reshape(4, 2, 1, 4)
+    writer.add_tensor("half", plain.astype(numpy.float16))
+    expected["half"] = plain.astype(numpy.float16)
+    writer.add_tensor("whole", numpy.arange(5, dtype=numpy.int32))
+    expected["whole"] = numpy.arange(5, dtype=numpy.int32)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return expected
+
+
+def write_ggufs(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = write_gguf(folder / "types.gguf", QUANTISED, rows=2)
+    safetensors.numpy.save_file(expected, folder / "expected.safetensors")
+    return sorted(folder.iterdir())
+
+
 def enter_in_manifest(golden, paths):
     """Sizes and hashes of the files, as select_fixtures.py writes them."""
     path = golden / "MANIFEST.json"
@@ -112,7 +169,9 @@ def main():
         raise SystemExit(__doc__)
     golden = pathlib.Path(sys.argv[1] if len(sys.argv) == 2 else pathlib.Path(__file__).parents[2] / "tests/golden")
     write_torch_seeds(golden.parent / "fuzz/corpus")
-    enter_in_manifest(golden, write_torch(golden / "derived/torch"))
+    (golden.parent / "fuzz/corpus/gguf").mkdir(exist_ok=True)
+    write_gguf(golden.parent / "fuzz/corpus/gguf/types.gguf", ("Q8_0", "Q4_0", "Q4_K", "Q6_K"), rows=1)
+    enter_in_manifest(golden, write_torch(golden / "derived/torch") + write_ggufs(golden / "derived/gguf"))
 
 
 if __name__ == "__main__":
