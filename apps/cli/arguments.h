@@ -31,6 +31,10 @@ struct LoraArguments {
 /// Which weights, and where they compute.
 struct ModelArguments {
   std::optional<std::string> model;
+  std::optional<std::string> transformer;
+  std::optional<std::string> text_encoder;
+  std::optional<std::string> vae;
+  std::optional<std::string> tokenizer;
   std::optional<std::string> variant;
   std::optional<std::string> dtype;
   std::optional<std::string> device;

@@ -125,7 +125,19 @@ void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
 
 void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
   o.group("Model");
-  o.text("--model", a.model, "DIR", fmt::format("Repository in diffusers' layout (default: {})", embedded), folder());
+  o.text("--model", a.model, "DIR|FILE",
+         fmt::format("Repository in diffusers' layout, or the file of a transformer (default: {})", embedded), file());
+  o.text(
+      "--transformer", a.transformer, "FILE|DIR",
+      "Transformer instead of that of --model, or without one: a file in diffusers' or its publisher's names, or the "
+      "folder of one",
+      file());
+  o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", file());
+  o.text("--vae", a.vae, "FILE|DIR", "Autoencoder, likewise", file());
+  o.text("--tokenizer", a.tokenizer, "DIR|FILE",
+         "Tokenizer: its folder, or tokenizer.model, spiece.model or tokenizer.json (default: the one in the text "
+         "encoder's file, if there is one)",
+         file());
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
   o.text(
       "--dtype", a.dtype, "TYPE",

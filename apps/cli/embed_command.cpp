@@ -53,10 +53,11 @@ EmbedJob convert(const EmbedArguments& a) {
 
   std::string kind = "image";
   if (a.kind) kind = parse_choice("--kind", *a.kind, {"image", "video"});
-  if (!job.model.empty()) {
-    const std::string found = model_kind(job.model);
+  const std::string& model = job.model.empty() ? job.load.transformer : job.model;
+  if (!model.empty()) {
+    const std::string found = model_kind(job.model, job.load);
     if (a.kind && kind != found) {
-      throw UsageError(fmt::format("--kind is {}, but the model '{}' is for {}s; leave --kind out", kind, job.model,
+      throw UsageError(fmt::format("--kind is {}, but the model '{}' is for {}s; leave --kind out", kind, model,
                                    found == "image" ? "picture" : "video"));
     }
     kind = found;
@@ -130,7 +131,10 @@ void run_embed(const EmbedArguments& arguments) {
   run.seconds.emplace_back("total", total.seconds());
   run.prompt = job.prompt;
   run.negative_prompt = job.negative_prompt;
-  run.model = job.model.empty() ? (job.video ? default_video_model() : default_image_model()) : job.model;
+  run.model = !job.model.empty()              ? job.model
+              : !job.load.transformer.empty() ? job.load.transformer
+              : job.video                     ? default_video_model()
+                                              : default_image_model();
   run.kind = job.video ? "video" : "image";
   run.embeddings = embeddings.positive;
   run.file = job.output;

@@ -29,6 +29,12 @@ Lora parse_lora(const std::string& text) {
   if (lora.path.empty()) throw UsageError("--lora is empty; name a file, or leave it out");
   return lora;
 }
+
+void set_file(const char* option, const std::optional<std::string>& given, std::string& path) {
+  if (!given) return;
+  if (given->empty()) throw UsageError(fmt::format("{} is empty; name a file or a folder, or leave it out", option));
+  path = *given;
+}
 }  // namespace
 
 void set_loras(const LoraArguments& a, LoadOptions& load) {
@@ -52,7 +58,12 @@ void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, i
   if (a.model) {
     if (a.model->empty()) throw UsageError("--model is empty; name a folder, or leave it out for the embedded model");
     model = *a.model;
+    load.transformer = load.text_encoder = load.vae = load.tokenizer = "";  // those of --from went with its model
   }
+  set_file("--transformer", a.transformer, load.transformer);
+  set_file("--text-encoder", a.text_encoder, load.text_encoder);
+  set_file("--vae", a.vae, load.vae);
+  set_file("--tokenizer", a.tokenizer, load.tokenizer);
   if (a.variant) load.variant = *a.variant;
   if (a.dtype) load.dtype = parse_choice("--dtype", *a.dtype, {"auto", "f32", "bf16", "f16", "fp8"});
   if (a.device) load.device = parse_device(*a.device);

@@ -23,7 +23,7 @@ struct EmbedCacheOptions {
 /// $SWAN_EMBED_CACHE if set ("off": none), else swan/embeddings in $XDG_CACHE_HOME or ~/.cache.
 [[nodiscard]] SWAN_API EmbedCacheOptions default_embed_cache();
 
-/// How to open a repository.
+/// How to open a model.
 struct LoadOptions {
   std::string variant = {};  ///< "fp16" picks model.fp16.safetensors; empty: the plain files
   /// auto ($SWAN_DTYPE if set), f32, bf16, f16, fp8. On the CPU: the storage of the weights (auto: as stored); it
@@ -45,6 +45,15 @@ struct LoadOptions {
   /// The folder of a SanaControlNetModel (config.json beside its weights) or of a whole SanaControlNetPipeline. Empty:
   /// that of the repository, if it is a SanaControlNetPipeline's. Pictures of Sana alone.
   std::string controlnet = {};
+  // Components from elsewhere, instead of the repository's, or without one: a transformer's class then says which
+  // pipeline it is, with its usual scheduler. Each is a file (safetensors and whatever else Swan reads, in diffusers'
+  // or the publisher's own names), a component's folder, or the folder of a whole model whose component it is then.
+  std::string transformer = {};
+  std::string text_encoder = {};
+  std::string vae = {};
+  /// A folder, or tokenizer.model, spiece.model or tokenizer.json. Empty: that in the text encoder's file, if it holds
+  /// one, else the repository's.
+  std::string tokenizer = {};
 };
 
 /// What a text encoder makes of prompts: of `swan embed`, or a mixture of such.
@@ -184,7 +193,8 @@ class SWAN_API ImagePipeline {
  public:
   virtual ~ImagePipeline();
   /// Opens a repository: reads its index and configurations and checks that the files are there.
-  /// @param path  a folder with model_index.json; empty: the embedded model, see default_image_model
+  /// @param path  a folder with model_index.json, or the file of a transformer; empty: LoadOptions::transformer if that
+  ///              is given, else the embedded model, see default_image_model
   /// @throws Error naming the file that is missing or damaged and what to do
   [[nodiscard]] static std::unique_ptr<ImagePipeline> open(const std::string& path, const LoadOptions& options = {});
 
@@ -213,8 +223,8 @@ struct RepeatableRequest {
 ///         (initial latents, or a picture to start from or to be controlled by, that came from a file)
 [[nodiscard]] SWAN_API RepeatableRequest request_from_parameters(const std::string& json);
 
-/// What kind of pipeline a repository is for: "image" or "video". @throws Error as ImagePipeline::open
-[[nodiscard]] SWAN_API std::string model_kind(const std::string& path);
+/// What kind of pipeline a model is for: "image" or "video". @throws Error as ImagePipeline::open
+[[nodiscard]] SWAN_API std::string model_kind(const std::string& path, const LoadOptions& options = {});
 
 /// The folder of the embedded image model: $SWAN_MODELS, else relative to libswan or the program (build tree and
 /// installed layouts). @throws Error kNotFound listing where it looked

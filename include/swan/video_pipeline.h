@@ -84,7 +84,8 @@ class SWAN_API VideoPipeline {
  public:
   virtual ~VideoPipeline();
   /// Opens a repository: reads its index and configurations and checks that the files are there.
-  /// @param path  a folder with model_index.json; empty: the embedded model, see default_video_model
+  /// @param path  a folder with model_index.json, or the file of a transformer; empty: LoadOptions::transformer if that
+  ///              is given, else the embedded model, see default_video_model
   /// @throws Error naming the file that is missing or damaged and what to do
   [[nodiscard]] static std::unique_ptr<VideoPipeline> open(const std::string& path, const LoadOptions& options = {});
 

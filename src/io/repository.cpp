@@ -128,6 +128,19 @@ Repository Repository::open(const std::string& path) {
   return repository;
 }
 
+Repository::Repository(std::string class_name, std::string path, std::vector<Component> components)
+    : whole_(false), path_(std::move(path)), class_name_(std::move(class_name)), components_(std::move(components)) {}
+
+void Repository::replace(Component component) {
+  const auto it = std::find_if(components_.begin(), components_.end(),
+                               [&](const Component& c) { return c.name == component.name; });
+  if (it != components_.end()) {
+    *it = std::move(component);
+  } else {
+    components_.push_back(std::move(component));
+  }
+}
+
 bool Repository::contains(const std::string& name) const {
   return std::any_of(components_.begin(), components_.end(), [&](const Component& c) { return c.name == name; });
 }
@@ -143,10 +156,18 @@ const Component& Repository::component(const std::string& name) const {
   if (it == components_.end()) {
     std::vector<std::string> names;
     for (const Component& c : components_) names.push_back(c.name);
+    if (!whole_) {
+      std::string option = name;
+      std::replace(option.begin(), option.end(), '_', '-');
+      fail(ErrorCode::kNotFound,
+           "the model of {} has no {}: give it with --{}, or the folder of a whole model with --model.", path_, name,
+           option);
+    }
     fail(ErrorCode::kCorruptFile, "the model {} has no {}: its {} names {}; use a whole repository.", path_, name,
          kIndex, fmt::join(names, ", "));
   }
-  if (!is_folder(it->directory))
+  const bool elsewhere = it->checkpoint || it->config || !it->file.empty();
+  if (!elsewhere && !is_folder(it->directory))
     fail(ErrorCode::kNotFound, "the model {} is incomplete: {} names {}, but the folder {} is not there; download it.",
          path_, kIndex, name, it->directory);
   return *it;
@@ -159,16 +180,25 @@ std::string Repository::file(const std::string& component_name, const std::strin
   return path.string();
 }
 
+Config Repository::config(const std::string& component_name) const {
+  const Component& c = component(component_name);
+  if (c.config) return *c.config;
+  if (c.checkpoint) return c.checkpoint->config;
+  return Config::read(file(component_name, c.has_weights() ? "config.json" : "scheduler_config.json"));
+}
+
 std::string Repository::variant_for(const Component& component, const std::string& variant) const {
   if (variant.empty() || has_weight_files(component.directory, component.weight_stem(), variant)) return variant;
   const bool elsewhere = std::any_of(components_.begin(), components_.end(), [&](const Component& other) {
-    return other.has_weights() && has_weight_files(other.directory, other.weight_stem(), variant);
+    return other.has_weights() && !other.directory.empty() &&
+           has_weight_files(other.directory, other.weight_stem(), variant);
   });
   return elsewhere ? "" : variant;
 }
 
 std::shared_ptr<Weights> Repository::open_weights(const std::string& component, const std::string& variant) const {
   const Component& c = this->component(component);
+  if (c.checkpoint) return Weights::of(c.checkpoint->weights);
   return Weights::open(c.directory, c.weight_stem(), variant_for(c, variant));
 }
 

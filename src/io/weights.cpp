@@ -47,6 +47,14 @@ std::shared_ptr<Weights> Weights::open(const std::string& directory, const std::
   return weights;
 }
 
+std::shared_ptr<Weights> Weights::of(const std::shared_ptr<const TensorFile>& file) {
+  std::shared_ptr<Weights> weights(new Weights);
+  weights->files_ = {file->path()};
+  weights->description_ = file->path();
+  weights->add(file, {});
+  return weights;
+}
+
 void Weights::add(const std::shared_ptr<const TensorFile>& file, const std::map<std::string, std::string>& weight_map) {
   for (const auto& [name, entry] : file->entries()) {
     const auto listed = weight_map.find(name);

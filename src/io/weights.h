@@ -24,6 +24,8 @@ class Weights {
   /// @throws Error kNotFound, kIo, kCorruptFile, kUnsupported naming the file and the remedy
   [[nodiscard]] static std::shared_ptr<Weights> open(const std::string& directory, const std::string& stem,
                                                      const std::string& variant);
+  /// Those of one file that is open.
+  [[nodiscard]] static std::shared_ptr<Weights> of(const std::shared_ptr<const TensorFile>& file);
 
   [[nodiscard]] bool contains(const std::string& name) const;
   /// The names that are there, sorted.

@@ -1,8 +1,6 @@
-#include <filesystem>
-
 #include "core/error.h"
 #include "core/parallel.h"
-#include "io/repository.h"
+#include "pipelines/model_files.h"
 #include "pipelines/parameters.h"
 #include "pipelines/sana.h"
 #include "pipelines/sana_controlnet.h"
@@ -16,10 +14,6 @@ ImagePipeline::~ImagePipeline() = default;
 VideoPipeline::~VideoPipeline() = default;
 
 namespace {
-// How settings name a model: by what can be opened again from anywhere.
-std::string lasting_name(const std::string& path) {
-  return std::filesystem::absolute(path).lexically_normal().string();
-}
 bool is_sana(const io::Repository& r) {
   return r.class_name() == "SanaPipeline" || r.class_name() == "SanaPAGPipeline" ||
          r.class_name() == "SanaControlNetPipeline";
@@ -41,10 +35,9 @@ bool makes_pictures(const io::Repository& r) { return is_sana(r) || is_sprint(r)
 bool makes_videos(const io::Repository& r) { return r.class_name() == "WanPipeline"; }
 }  // namespace
 
-std::string model_kind(const std::string& path) {
-  if (path.empty() || path == pipelines::kEmbeddedModel) return "image";
+std::string model_kind(const std::string& path, const LoadOptions& options) {
   if (path == pipelines::kEmbeddedVideoModel) return "video";
-  const io::Repository repository = io::Repository::open(path);
+  const io::Repository repository = pipelines::open_model(path, options, pipelines::kEmbeddedModel).repository;
   if (makes_pictures(repository)) return "image";
   if (makes_videos(repository)) return "video";
   fail(ErrorCode::kUnsupported, "{}: a repository of {}, which this version of Swan does not run.", repository.path(),
@@ -52,21 +45,18 @@ std::string model_kind(const std::string& path) {
 }
 
 std::unique_ptr<ImagePipeline> ImagePipeline::open(const std::string& path, const LoadOptions& options) {
-  const bool embedded = path.empty() || path == pipelines::kEmbeddedModel;
-  io::Repository repository = io::Repository::open(embedded ? default_image_model() : path);
-  const std::string name = embedded ? pipelines::kEmbeddedModel : lasting_name(path);
-  if (is_sana(repository) && is_controlled(repository, options)) {
-    LoadOptions lasting = options;
-    if (!lasting.controlnet.empty()) lasting.controlnet = lasting_name(lasting.controlnet);
-    return std::make_unique<pipelines::SanaControlNetPipeline>(std::move(repository), name, lasting);
-  }
-  if (is_sana(repository)) return std::make_unique<pipelines::SanaPipeline>(std::move(repository), name, options);
+  pipelines::ModelFiles files = pipelines::open_model(path, options, pipelines::kEmbeddedModel);
+  io::Repository& repository = files.repository;
+  if (is_sana(repository) && is_controlled(repository, options))
+    return std::make_unique<pipelines::SanaControlNetPipeline>(std::move(repository), files.name, files.options);
+  if (is_sana(repository))
+    return std::make_unique<pipelines::SanaPipeline>(std::move(repository), files.name, files.options);
   if (is_sprint(repository)) {
     refuse_controlnet(repository, options);
-    return std::make_unique<pipelines::SanaSprintPipeline>(std::move(repository), name, options);
+    return std::make_unique<pipelines::SanaSprintPipeline>(std::move(repository), files.name, files.options);
   }
   if (makes_videos(repository))
-    fail(ErrorCode::kUnsupported, "{}: a repository of WanPipeline, which makes videos; use 'swan video'.",
+    fail(ErrorCode::kUnsupported, "{}: a model of WanPipeline, which makes videos; use 'swan video'.",
          repository.path());
   fail(ErrorCode::kUnsupported,
        "{}: a repository of {}; this version of Swan makes pictures with SanaPipeline, "
@@ -75,15 +65,14 @@ std::unique_ptr<ImagePipeline> ImagePipeline::open(const std::string& path, cons
 }
 
 std::unique_ptr<VideoPipeline> VideoPipeline::open(const std::string& path, const LoadOptions& options) {
-  const bool embedded = path.empty() || path == pipelines::kEmbeddedVideoModel;
-  io::Repository repository = io::Repository::open(embedded ? default_video_model() : path);
-  const std::string name = embedded ? pipelines::kEmbeddedVideoModel : lasting_name(path);
+  pipelines::ModelFiles files = pipelines::open_model(path, options, pipelines::kEmbeddedVideoModel);
+  io::Repository& repository = files.repository;
   if (makes_videos(repository)) {
     refuse_controlnet(repository, options);
-    return std::make_unique<pipelines::WanPipeline>(std::move(repository), name, options);
+    return std::make_unique<pipelines::WanPipeline>(std::move(repository), files.name, files.options);
   }
   if (makes_pictures(repository))
-    fail(ErrorCode::kUnsupported, "{}: a repository of {}, which makes pictures; use 'swan image'.", repository.path(),
+    fail(ErrorCode::kUnsupported, "{}: a model of {}, which makes pictures; use 'swan image'.", repository.path(),
          repository.class_name());
   fail(ErrorCode::kUnsupported, "{}: a repository of {}; this version of Swan makes videos with WanPipeline.",
        repository.path(), repository.class_name());

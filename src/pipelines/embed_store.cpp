@@ -95,11 +95,23 @@ std::string encoder_fingerprint(const io::Repository& repository, const std::str
   hash.add("swan embeddings 1");  // changes when what is computed changes
   hash.add(repository.class_name());
   hash.add(compute.f8() ? "auto" : dtype);  // text encoders compute as in auto then
-  add_file(hash, repository.file("text_encoder", "config.json"));
+  const io::Component& encoder = repository.component("text_encoder");
+  if (encoder.checkpoint) {
+    hash.add(repository.config("text_encoder").json().dump());
+  } else {
+    add_file(hash, repository.file("text_encoder", "config.json"));
+  }
   const auto weights = repository.open_weights("text_encoder", variant);
   if (compute.device() != nullptr) hash.add(dtype_name(compute.activations(weights->dtype())));
   for (const std::string& file : weights->files()) add_file(hash, file);
-  for (const fs::path& file : files_of(repository.component("tokenizer").directory)) add_file(hash, file);
+  const io::Component& tokenizer = repository.component("tokenizer");
+  if (tokenizer.checkpoint) {
+    hash.add(tokenizer.checkpoint->tokenizer);
+  } else if (!tokenizer.file.empty()) {
+    add_file(hash, tokenizer.file);
+  } else {
+    for (const fs::path& file : files_of(tokenizer.directory)) add_file(hash, file);
+  }
   return hash.hex();
 }
 

@@ -1,5 +1,6 @@
 #include "pipelines/parameters.h"
 
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -16,6 +17,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Files that stand for a repository's components, as LoadOptions name them.
+struct FileKey {
+  const char* key;
+  std::string LoadOptions::*path;
+};
+constexpr std::array kFileKeys = {
+    FileKey{"transformer", &LoadOptions::transformer},
+    FileKey{"text_encoder", &LoadOptions::text_encoder},
+    FileKey{"vae", &LoadOptions::vae},
+    FileKey{"tokenizer", &LoadOptions::tokenizer},
+    FileKey{"controlnet", &LoadOptions::controlnet},
+};
+
 constexpr const char* kCanny = "canny";
 constexpr const char* kNoPreprocess = "none";
 
@@ -31,7 +45,8 @@ Json common(const Request& r, const RunFacts& facts, int64_t index, int64_t per_
   if (!facts.revision.empty()) j["revision"] = facts.revision;
   j["variant"] = facts.load.variant;
   j["dtype"] = facts.load.dtype;
-  if (!facts.load.controlnet.empty()) j["controlnet"] = facts.load.controlnet;
+  for (const FileKey& f : kFileKeys)
+    if (!(facts.load.*f.path).empty()) j[f.key] = facts.load.*f.path;
   j["device"] = facts.device;
   for (const LoraFacts& f : facts.loras)
     j["loras"].push_back(
@@ -92,7 +107,7 @@ void read_common(const io::Config& c, Repeatable& out) {
   if (out.model == kEmbeddedModel || out.model == kEmbeddedVideoModel) out.model.clear();
   out.load.variant = c.get<std::string>("variant", "");
   out.load.dtype = c.get<std::string>("dtype", "auto");
-  out.load.controlnet = c.get<std::string>("controlnet", "");
+  for (const FileKey& f : kFileKeys) out.load.*f.path = c.get<std::string>(f.key, "");
   // What a GPU made is made anew on whatever there is: another machine's may differ by rounding, but need not refuse.
   const auto device = c.get<std::string>("device", "auto");
   out.load.device = device.starts_with("cuda") ? "auto" : device;

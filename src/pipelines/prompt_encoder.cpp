@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "io/config.h"
+#include "pipelines/model_files.h"
 #include "tokenizers/prompt_cleaning.h"
 
 namespace swan::pipelines {
@@ -16,8 +17,8 @@ PromptEncoder::PromptEncoder(const io::Repository& repository, std::string varia
     : repository_(repository),
       variant_(std::move(variant)),
       compute_(compute),
-      tokenizer_(tokenizers::Tokenizer::load(repository.component("tokenizer").directory)),
-      config_(models::Gemma2Config::parse(io::Config::read(repository.file("text_encoder", "config.json")))),
+      tokenizer_(load_tokenizer(repository)),
+      config_(models::Gemma2Config::parse(repository.config("text_encoder"))),
       store_(store) {}
 
 PromptEncoder::~PromptEncoder() = default;

@@ -71,8 +71,8 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
       model_name_(std::move(model_name)),
       options_(options),
       compute_(options),
-      transformer_config_(models::SanaConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
-      vae_config_(models::AutoencoderDCConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
+      transformer_config_(models::SanaConfig::parse(repository_.config("transformer"))),
+      vae_config_(models::AutoencoderDCConfig::parse(repository_.config("vae"))),
       store_(options.embed_cache,
              [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
   if (transformer_config_.guidance_embeds != guidance_embeds)
@@ -188,8 +188,7 @@ void SanaPipeline::plan_sampling(Plan& plan) const {
       fail(ErrorCode::kUnsupported, "{}: '{}' is for Sana-Sprint's models alone, and this is a {}; leave it out.",
            repository_.path(), option, repository_.class_name());
   plan.guided = r.guidance_scale > 1.0;
-  plan.scheduler =
-      schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
+  plan.scheduler = schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift);
   plan.scheduler->set_timesteps(plan.num_inference_steps);
 }
 

@@ -28,7 +28,7 @@ int first_step(int steps, double strength) {
 
 SanaSprintPipeline::SanaSprintPipeline(io::Repository opened, std::string model_name, const LoadOptions& options)
     : SanaPipeline(std::move(opened), std::move(model_name), options, /*guidance_embeds=*/true),
-      scheduler_options_(schedulers::read_scm_options(repository().file("scheduler", "scheduler_config.json"))) {
+      scheduler_options_(schedulers::read_scm_options(repository().config("scheduler"))) {
   const models::SanaConfig& c = transformer_config();
   if (c.out_channels != c.in_channels)
     fail(ErrorCode::kShapeMismatch, "{}: the transformer of a Sana-Sprint takes {} latent channels and gives {}.",
@@ -59,9 +59,8 @@ void SanaSprintPipeline::plan_sampling(Plan& plan) const {
                         plan.num_inference_steps));
   }
   auto scheduler = std::make_unique<schedulers::SCM>(
-      r.scheduler.empty()
-          ? scheduler_options_
-          : schedulers::read_scm_options(repository().file("scheduler", "scheduler_config.json"), r.scheduler));
+      r.scheduler.empty() ? scheduler_options_
+                          : schedulers::read_scm_options(repository().config("scheduler"), r.scheduler));
   scheduler->set_timesteps(plan.num_inference_steps, angles);
   plan.scheduler = std::move(scheduler);
 }

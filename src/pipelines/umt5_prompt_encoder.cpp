@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "io/config.h"
+#include "pipelines/model_files.h"
 #include "tokenizers/prompt_cleaning.h"
 
 namespace swan::pipelines {
@@ -14,8 +15,8 @@ UMT5PromptEncoder::UMT5PromptEncoder(const io::Repository& repository, std::stri
     : repository_(repository),
       variant_(std::move(variant)),
       compute_(compute),
-      tokenizer_(tokenizers::Tokenizer::load(repository.component("tokenizer").directory)),
-      config_(models::UMT5Config::parse(io::Config::read(repository.file("text_encoder", "config.json")))),
+      tokenizer_(load_tokenizer(repository)),
+      config_(models::UMT5Config::parse(repository.config("text_encoder"))),
       store_(store) {}
 
 UMT5PromptEncoder::~UMT5PromptEncoder() = default;

@@ -64,8 +64,8 @@ WanPipeline::WanPipeline(io::Repository repository, std::string model_name, cons
       model_name_(std::move(model_name)),
       options_(options),
       compute_(options),
-      transformer_config_(models::WanConfig::parse(io::Config::read(repository_.file("transformer", "config.json")))),
-      vae_config_(models::AutoencoderKLWanConfig::parse(io::Config::read(repository_.file("vae", "config.json")))),
+      transformer_config_(models::WanConfig::parse(repository_.config("transformer"))),
+      vae_config_(models::AutoencoderKLWanConfig::parse(repository_.config("vae"))),
       defaults_(read_defaults(repository_)),
       store_(options.embed_cache,
              [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
@@ -132,8 +132,7 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
                       r.latents.shape(), plan.batch, plan.size.width, plan.size.height, plan.num_frames, plan.latents));
   check_tiling(r.vae_tiling, ratio);
   plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
-  plan.scheduler =
-      schedulers::make_scheduler(repository_.file("scheduler", "scheduler_config.json"), r.scheduler, r.flow_shift);
+  plan.scheduler = schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift);
   plan.scheduler->set_timesteps(plan.steps);
   return plan;
 }

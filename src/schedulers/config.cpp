@@ -9,8 +9,11 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "io/json.h"
 
 namespace swan::schedulers {
+
+ConfigSource::ConfigSource(const std::string& file) : json(io::read_json(file)), path(file) {}
 
 ConfigReader::ConfigReader(nlohmann::json json, std::string path) : json_(std::move(json)), path_(std::move(path)) {
   if (!json_.is_object())

@@ -5,7 +5,18 @@
 #include <set>
 #include <string>
 
+#include "io/config.h"
+
 namespace swan::schedulers {
+
+/// A scheduler's configuration: a file of that name, or what was read elsewhere.
+struct ConfigSource {
+  /// @throws Error as io::read_json
+  ConfigSource(const std::string& file);
+  ConfigSource(const io::Config& config) : json(config.json()), path(config.path()) {}
+  nlohmann::json json;
+  std::string path;  ///< names it in messages
+};
 
 /// A scheduler_config.json. An absent or null key gives the reference's default; a value of the wrong type or out of
 /// range is an error naming the file and the key. It remembers which keys were asked for, so that the others can be

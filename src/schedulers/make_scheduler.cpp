@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "io/json.h"
 #include "schedulers/dpmsolver_multistep.h"
 #include "schedulers/flow_match_euler.h"
 #include "schedulers/scheduler.h"
@@ -60,11 +59,10 @@ struct OpenedConfig {
   ConfigReader reader;
   std::string class_name;
 };
-OpenedConfig open_config(const std::string& path) {
-  nlohmann::json json = io::read_json(path);
-  const auto class_name = json.is_object() ? json.value("_class_name", nlohmann::json()) : nlohmann::json();
-  ConfigReader reader(std::move(json), path);
-  if (!class_name.is_string()) fail(ErrorCode::kCorruptFile, "{} has no '_class_name'; download it again.", path);
+OpenedConfig open_config(const ConfigSource& c) {
+  const auto class_name = c.json.is_object() ? c.json.value("_class_name", nlohmann::json()) : nlohmann::json();
+  ConfigReader reader(c.json, c.path);
+  if (!class_name.is_string()) fail(ErrorCode::kCorruptFile, "{} has no '_class_name'; download it again.", c.path);
   return {std::move(reader), class_name.get<std::string>()};
 }
 
@@ -148,27 +146,27 @@ class Choice {
 };
 }  // namespace
 
-std::unique_ptr<Scheduler> make_scheduler(const std::string& config_path, const std::string& override_name,
+std::unique_ptr<Scheduler> make_scheduler(const ConfigSource& source, const std::string& override_name,
                                           std::optional<double> flow_shift) {
   check_name(override_name);
   if (flow_shift && !(*flow_shift > 0 && std::isfinite(*flow_shift)))
     fail(ErrorCode::kInvalidArgument, "flow_shift is {}; choose a number above zero (3 to 8 is usual).", *flow_shift);
 
-  OpenedConfig config = open_config(config_path);
+  OpenedConfig config = open_config(source);
   return Choice(std::move(config.reader), std::move(config.class_name), override_name, flow_shift).make();
 }
 
-SCMOptions read_scm_options(const std::string& config_path, const std::string& override_name) {
+SCMOptions read_scm_options(const ConfigSource& source, const std::string& override_name) {
   check_name(override_name);
-  OpenedConfig config = open_config(config_path);
+  OpenedConfig config = open_config(source);
   if (config.class_name != kSCM)
     fail(ErrorCode::kUnsupported, "{}: a Sana-Sprint model needs {}, but this is {}; take the model's own file.",
-         config_path, kSCM, config.class_name);
+         source.path, kSCM, config.class_name);
   if (!override_name.empty() && override_name != "scm")
     fail(ErrorCode::kUnsupported,
          "{}: a Sana-Sprint model runs with the scheduler 'scm' alone, not '{}'; leave "
          "--scheduler out.",
-         config_path, override_name);
+         source.path, override_name);
   SCMOptions options = SCMOptions::read(config.reader);
   config.reader.report_unknown();
   return options;

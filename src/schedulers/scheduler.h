@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "schedulers/config.h"
 #include "swan/tensor.h"
 
 namespace swan::schedulers {
@@ -60,12 +61,12 @@ class Scheduler {
 
 /// The solver of flows that a repository's scheduler_config.json asks for, or another one with the repository's shift.
 /// (Sana-Sprint's is none: see schedulers/scm.h.)
-/// @param config_path    the JSON file
+/// @param source         its JSON
 /// @param override_name  empty, or a name of scheduler_names() to use instead of the repository's
 /// @param flow_shift     above zero: instead of the repository's shift, whatever the solver calls it
 /// @throws Error kNotFound, kCorruptFile for what is not such a file; kUnsupported naming a class or an option and its
 ///         value that Swan does not implement; kInvalidArgument for an unknown name or an impossible shift
-[[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const std::string& config_path,
+[[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const ConfigSource& source,
                                                         const std::string& override_name = "",
                                                         std::optional<double> flow_shift = std::nullopt);
 

@@ -53,11 +53,11 @@ class SCM final : public Scheduler {
 };
 
 /// The options of a Sana-Sprint repository's scheduler, which make_scheduler refuses: it is for flows.
-/// @param config_path    its scheduler_config.json
+/// @param source         its scheduler_config.json
 /// @param override_name  empty or "scm"
 /// @throws Error kNotFound, kCorruptFile; kUnsupported naming another class, another solver, or an option that Swan
 /// does
 ///         not implement; kInvalidArgument for an unknown name
-[[nodiscard]] SCMOptions read_scm_options(const std::string& config_path, const std::string& override_name = "");
+[[nodiscard]] SCMOptions read_scm_options(const ConfigSource& source, const std::string& override_name = "");
 
 }  // namespace swan::schedulers

@@ -35,12 +35,22 @@ TokenizerDefinition read_definition(const std::string& directory) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> Tokenizer::load(const std::string& directory) {
+std::unique_ptr<Tokenizer> Tokenizer::load(const std::string& path) {
   std::error_code status;
-  if (!std::filesystem::is_directory(directory, status)) {
-    fail(ErrorCode::kNotFound, "cannot load tokenizer: there is no folder {}; check the path.", directory);
-  }
-  return make_tokenizer(read_definition(directory), read_tokenizer_config(directory));
+  if (std::filesystem::is_directory(path, status))
+    return make_tokenizer(read_definition(path), read_tokenizer_config(path));
+  const auto bytes = read_file(path, kMaxJsonBytes);
+  if (!bytes) fail(ErrorCode::kNotFound, "cannot load tokenizer: there is no folder or file {}; check the path.", path);
+  if (bytes->starts_with('{')) return make_tokenizer(read_tokenizer_json(*bytes, path), {.path = path});
+  return from_sentencepiece(*bytes, path);
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::from_sentencepiece(std::string_view bytes, const std::string& name) {
+  if (bytes.size() > kMaxModelBytes)
+    fail(ErrorCode::kCorruptFile,
+         "cannot load tokenizer: {} has {} bytes, but a tokenizer's has at most {}; replace it.", name, bytes.size(),
+         kMaxModelBytes);
+  return make_tokenizer(read_model_proto(bytes, name), {.path = name});
 }
 
 }  // namespace swan::tokenizers

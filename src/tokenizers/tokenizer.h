@@ -28,10 +28,13 @@ class Tokenizer {
   virtual ~Tokenizer();
 
   /// Opens a repository's tokenizer folder: tokenizer.model or spiece.model, else tokenizer.json; with
-  /// tokenizer_config.json, special_tokens_map.json and added_tokens.json where they exist.
+  /// tokenizer_config.json, special_tokens_map.json and added_tokens.json where they exist. Or one of these files, by
+  /// any name, without those beside it.
   /// @throws Error kNotFound saying what was looked for; kCorruptFile naming the file and what is wrong in it;
   ///         kUnsupported naming the feature of a tokenizer that is neither Gemma's nor T5's
-  [[nodiscard]] static std::unique_ptr<Tokenizer> load(const std::string& directory);
+  [[nodiscard]] static std::unique_ptr<Tokenizer> load(const std::string& path);
+  /// A SentencePiece model that is in memory. @param name  of where it came from, for messages. @throws Error as load
+  [[nodiscard]] static std::unique_ptr<Tokenizer> from_sentencepiece(std::string_view bytes, const std::string& name);
 
   /// The ids of a text with the special tokens that belong to it (Gemma: <bos> first; T5: </s> last), neither padded
   /// nor truncated. Special tokens written out in the text are recognised. Bytes that are not UTF-8 count as U+FFFD.
