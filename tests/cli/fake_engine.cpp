@@ -167,7 +167,7 @@ std::unique_ptr<VideoPipeline> VideoPipeline::open(const std::string& path, cons
 }
 
 EmbedCacheOptions default_embed_cache() { return {.directory = "its cache"}; }
-std::string model_kind(const std::string& /*path*/) { return fake_engine().kind; }
+std::string model_kind(const std::string& /*path*/, const LoadOptions& /*options*/) { return fake_engine().kind; }
 std::string default_image_model() { return "embedded"; }
 std::string default_video_model() { return "embedded video"; }
 
