@@ -130,14 +130,14 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
   o.text(
       "--transformer", a.transformer, "FILE|DIR",
       "Transformer instead of that of --model, or without one: a file in diffusers' or its publisher's names, or the "
-      "folder of one",
-      file());
-  o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", file());
-  o.text("--vae", a.vae, "FILE|DIR", "Autoencoder, likewise", file());
+      "folder of one. (none, here and below: without that of --from)",
+      file_or("none"));
+  o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", file_or("none"));
+  o.text("--vae", a.vae, "FILE|DIR", "Autoencoder, likewise", file_or("none"));
   o.text("--tokenizer", a.tokenizer, "DIR|FILE",
          "Tokenizer: its folder, or tokenizer.model, spiece.model or tokenizer.json (default: the one in the text "
          "encoder's file, if there is one)",
-         file());
+         file_or("none"));
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
   o.text(
       "--dtype", a.dtype, "TYPE",

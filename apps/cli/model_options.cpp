@@ -33,7 +33,7 @@ Lora parse_lora(const std::string& text) {
 void set_file(const char* option, const std::optional<std::string>& given, std::string& path) {
   if (!given) return;
   if (given->empty()) throw UsageError(fmt::format("{} is empty; name a file or a folder, or leave it out", option));
-  path = *given;
+  path = *given == "none" ? "" : *given;  // without that of --from
 }
 }  // namespace
 

@@ -100,7 +100,7 @@ constexpr std::array kFormats = {
                      "vae",
                      kDiffusers,
                      "AutoencoderDC",
-                     {"decoder.up_blocks.0.0.conv1.weight", "decoder.conv_in.weight", "decoder.norm_out.weight"},
+                     {"encoder.down_blocks.0.0.conv1.weight", "decoder.conv_in.weight", "decoder.norm_out.weight"},
                      nullptr},
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "io/checkpoint/default_configs.h"
@@ -169,6 +170,16 @@ void wan_vae(const Shapes& s, const TensorFile&, Json& c) {
 void dc_ae(const Shapes& s, const TensorFile&, Json& c) {
   c["in_channels"] = s.at("encoder.conv_in.weight", 1, 4);
   c["latent_channels"] = s.at("decoder.conv_in.weight", 1, 4);
+  // DC-AE-Lite: the same encoder, and a decoder without attention.
+  const bool attends = c.contains("decoder_qkv_multiscales") && c.at("decoder_qkv_multiscales").is_array() &&
+                       c.at("decoder_qkv_multiscales").size() == 6 && !c.at("decoder_qkv_multiscales").at(5).empty();
+  if (attends && !s.has("decoder.up_blocks.5.0.attn.to_q.weight")) {
+    c["decoder_qkv_multiscales"] = std::vector<Json>(6, Json::array());
+    c["decoder_block_types"] = "ResBlock";
+    c["decoder_layers_per_block"] = {0, 3, 5, 4, 4, 4};
+    c["decoder_conv_act_fn"] = "silu";
+    c["upsample_block_type"] = "pixel_shuffle";
+  }
 }
 
 struct Inference {
