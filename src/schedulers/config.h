@@ -13,6 +13,7 @@ namespace swan::schedulers {
 struct ConfigSource {
   /// @throws Error as io::read_json
   ConfigSource(const std::string& file);
+  ConfigSource(const char* file) : ConfigSource(std::string(file)) {}
   ConfigSource(const io::Config& config) : json(config.json()), path(config.path()) {}
   nlohmann::json json;
   std::string path;  ///< names it in messages
