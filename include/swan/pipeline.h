@@ -100,9 +100,18 @@ struct ImageRequest {
   int num_images_per_prompt = 1;
   /// One seed: one generator draws the whole batch. As many seeds as pictures: a list of generators, one each.
   std::vector<uint64_t> seed = {0};
-  std::string scheduler;                    ///< empty: the repository's; else a name of scheduler_names()
-  Tensor latents;                           ///< [B, C, h, w] f32 initial noise instead of the seed's
-  std::optional<double> flow_shift;         ///< instead of the repository's
+  std::string scheduler;             ///< empty: the repository's; else a name of scheduler_names()
+  Tensor latents;                    ///< [B, C, h, w] f32 initial noise instead of the seed's
+  std::optional<double> flow_shift;  ///< instead of the repository's
+  /// How the levels of noise are spread: empty, as the repository says, or a name of sigma_schedule_names(). All of
+  /// them for "flow-euler" and "flow-lcm", "simple" and "karras" for "unipc"; see docs/SCHEDULERS.md.
+  std::string sigma_schedule;
+  /// The levels of noise to go through instead of the solver's, from 1 down, without the 0 that ends them; shifted as
+  /// the solver's own are. As many steps as there are: num_inference_steps need not be given.
+  std::vector<double> sigmas = {};
+  /// The same as timesteps, from 1000 down, for solvers that take them: "flow-euler", "flow-lcm" and "dmd". Of
+  /// Sana-Sprint the angles, from 1.5708 down to 0, with or without that last one.
+  std::vector<double> timesteps = {};
   PromptEmbeddings prompt_embeds;           ///< instead of prompt: its text encoder is not needed then
   PromptEmbeddings negative_prompt_embeds;  ///< instead of negative_prompt
   /// Lines joined by a newline and put before the prompt. Not set: Swan's default for models trained with one (those
@@ -232,6 +241,10 @@ struct RepeatableRequest {
 
 /// Names for ImageRequest::scheduler, e.g. "dpmsolver++", "flow-euler", with a line of description each.
 [[nodiscard]] SWAN_API std::vector<std::pair<std::string, std::string>> scheduler_names();
+
+/// Names for ImageRequest::sigma_schedule, "simple", "karras", "exponential" and "beta", with a line of description
+/// each.
+[[nodiscard]] SWAN_API std::vector<std::pair<std::string, std::string>> sigma_schedule_names();
 
 /// One part of a repository, as `swan info` shows it.
 struct ComponentInfo {

@@ -67,6 +67,13 @@ std::set<int> ConfigReader::integers(const std::string& key, int low, int high) 
   return v.get<std::set<int>>();
 }
 
+double ConfigReader::number(const std::string& key, double fallback) {
+  const nlohmann::json& v = value(key);
+  if (v.is_null()) return fallback;
+  if (!v.is_number() || !std::isfinite(v.get<double>())) wrong(key, "a number");
+  return v.get<double>();
+}
+
 double ConfigReader::positive(const std::string& key, double fallback) {
   const nlohmann::json& v = value(key);
   if (v.is_null()) return fallback;

@@ -32,6 +32,7 @@ class ConfigReader {
 
   [[nodiscard]] bool flag(const std::string& key, bool fallback);
   [[nodiscard]] int integer(const std::string& key, int fallback, int low, int high);
+  [[nodiscard]] double number(const std::string& key, double fallback);
   /// A finite number above zero.
   [[nodiscard]] double positive(const std::string& key, double fallback);
   /// One of `known`. @throws Error kUnsupported naming the value and the known ones

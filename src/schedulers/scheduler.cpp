@@ -1,24 +1,68 @@
 #include "schedulers/scheduler.h"
 
 #include <algorithm>
-#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 
 namespace swan::schedulers {
 
-void Scheduler::set_timesteps(int num_inference_steps) {
-  constexpr int kMost = 1000;
-  if (num_inference_steps < 1 || num_inference_steps > kMost)
-    fail(ErrorCode::kInvalidArgument, "num_inference_steps is {}; choose 1 to {} (20 is usual).", num_inference_steps,
-         kMost);
-  Schedule made = schedule(num_inference_steps);
-  const auto twin = std::adjacent_find(made.sigmas.begin(), made.sigmas.end(), std::less_equal<>());
-  if (twin != made.sigmas.end())
+namespace {
+
+constexpr int kMostSteps = 1000;
+
+// @param most  the largest value that means something
+void check_list(const std::string& solver, const char* what, const std::vector<double>& list, double most, int steps) {
+  if (list.empty()) return;
+  const auto size = static_cast<int>(list.size());
+  if (size > kMostSteps)
+    fail(ErrorCode::kInvalidArgument, "{} has {} values: 1 to {} are possible.", what, size, kMostSteps);
+  if (steps != 0 && steps != size)
+    fail(ErrorCode::kInvalidArgument,
+         "{} has {} values, but num_inference_steps is {}; leave that out, or give as many values.", what, size, steps);
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (list[i] == 0 && i > 0 && i + 1 == list.size())
+      fail(ErrorCode::kInvalidArgument, "{} ends with 0, where every run ends anyway; leave it out.", what);
+    if (!(list[i] > 0 && list[i] <= most))
+      fail(ErrorCode::kInvalidArgument, "{}: number {} of {} is {}; '{}' takes values above 0, up to {}.", what, i + 1,
+           size, list[i], solver, most);
+    if (i > 0 && !(list[i] < list[i - 1]))
+      fail(ErrorCode::kInvalidArgument, "{}: number {} is {}, after {}; each must be below the one before it.", what,
+           i + 1, list[i], list[i - 1]);
+  }
+}
+
+}  // namespace
+
+void Scheduler::set_timesteps(const TimestepChoice& choice) {
+  TimestepChoice c = choice;
+  if (!c.sigmas.empty() && !c.timesteps.empty())
+    fail(ErrorCode::kInvalidArgument, "both sigmas and timesteps are given; give one of them.");
+  if (!c.sigmas.empty() && lists() == Lists::kNone)
+    fail(ErrorCode::kUnsupported, "'{}' takes no list of sigmas; leave it out, or choose another scheduler.", name());
+  if (!c.timesteps.empty() && lists() != Lists::kBoth)
+    fail(ErrorCode::kUnsupported, "'{}' takes no list of timesteps{}", name(),
+         lists() == Lists::kSigmas ? "; give sigmas instead, timesteps / 1000 before the shift."
+                                   : "; leave it out, or choose another scheduler.");
+  check_list(name(), "sigmas", c.sigmas, 1, c.num_inference_steps);
+  check_list(name(), "timesteps", c.timesteps, num_train_timesteps(), c.num_inference_steps);
+  const size_t given = std::max(c.sigmas.size(), c.timesteps.size());
+  if (given > 0) c.num_inference_steps = static_cast<int>(given);
+  if (c.num_inference_steps < 1 || c.num_inference_steps > kMostSteps)
+    fail(ErrorCode::kInvalidArgument, "num_inference_steps is {}; choose 1 to {} (20 is usual).", c.num_inference_steps,
+         kMostSteps);
+
+  Schedule made = schedule(c);
+  const std::vector<float>& levels = made.levels.empty() ? made.sigmas : made.levels;
+  const auto no_step = [](float a, float b) { return !(a > b); };  // nor is one from or to what is no number
+  const auto twin = std::adjacent_find(levels.begin(), levels.end(), no_step);
+  if (twin != levels.end())
     fail(
         ErrorCode::kInvalidArgument,
         "{}: of {} steps, number {} and the next fall together at sigma {}; choose fewer steps or a shift nearer to 1.",
-        name(), num_inference_steps, twin - made.sigmas.begin(), *twin);
+        name(), c.num_inference_steps, twin - levels.begin(), *twin);
   timesteps_ = std::move(made.timesteps);
   sigmas_ = std::move(made.sigmas);
   next_ = 0;

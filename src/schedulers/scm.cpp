@@ -29,16 +29,26 @@ void SCM::set_timesteps(int num_inference_steps, const SCMTimesteps& angles) {
   Scheduler::set_timesteps(num_inference_steps);
 }
 
-Scheduler::Schedule SCM::schedule(int num_inference_steps) const {
+Schedule SCM::schedule(const TimestepChoice& choice) const {
   constexpr double kMost = 1.57080;  // the reference's default; beyond pi / 2 there is no more noise to have
-  const int n = num_inference_steps;
+  const int n = choice.num_inference_steps;
   if (n > options_.num_train_timesteps)
     fail(ErrorCode::kInvalidArgument, "scm: {} steps, but the model was trained with {}; choose fewer.", n,
          options_.num_train_timesteps);
   if (!(angles_.max_timesteps > 0 && angles_.max_timesteps <= kMost))
     fail(ErrorCode::kInvalidArgument, "scm: max_timesteps is {}; choose an angle above 0, up to {}.",
          angles_.max_timesteps, kMost);
-  if (const auto& t = angles_.intermediate_timesteps) {
+  const std::vector<double>& given = angles_.timesteps;
+  if (!given.empty() && static_cast<int>(given.size()) != n)
+    fail(ErrorCode::kInvalidArgument,
+         "scm: timesteps has {} angles without the last, 0, for {} steps; give as many as there are steps.",
+         given.size(), n);
+  for (size_t i = 0; i < given.size(); ++i)
+    if (!(given[i] > 0 && given[i] <= kMost && (i == 0 || given[i] < given[i - 1])))
+      fail(ErrorCode::kInvalidArgument,
+           "scm: number {} of timesteps is {}; they are angles that descend from at most {} to 0.", i + 1, given[i],
+           kMost);
+  if (const auto& t = angles_.intermediate_timesteps; t && given.empty()) {
     if (n != 2)
       fail(ErrorCode::kInvalidArgument,
            "scm: intermediate_timesteps is {}, but there are {} steps; it is the second of two. Leave it out.", *t, n);
@@ -58,8 +68,12 @@ Scheduler::Schedule SCM::schedule(int num_inference_steps) const {
   };
   Schedule s;
   for (int i = angles_.begin_index; i < n; ++i) {
-    const bool intermediate = angles_.intermediate_timesteps && i == 1;
-    s.timesteps.push_back(intermediate ? static_cast<float>(*angles_.intermediate_timesteps) : evenly(i));
+    if (!given.empty()) {
+      s.timesteps.push_back(static_cast<float>(given[static_cast<size_t>(i)]));
+    } else {
+      const bool intermediate = angles_.intermediate_timesteps && i == 1;
+      s.timesteps.push_back(intermediate ? static_cast<float>(*angles_.intermediate_timesteps) : evenly(i));
+    }
     const float sine = std::sin(s.timesteps.back());
     s.sigmas.push_back(sine / (std::cos(s.timesteps.back()) + sine));
   }

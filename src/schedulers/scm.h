@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schedulers/config.h"
 #include "schedulers/scheduler.h"
@@ -21,6 +22,8 @@ struct SCMOptions {
 struct SCMTimesteps {
   double max_timesteps = 1.57080;                        ///< the first, in radians: pi / 2 is noise alone
   std::optional<double> intermediate_timesteps = {1.3};  ///< the second of two; none: all evenly spaced down to 0
+  /// All of them instead, without the 0 that ends them; empty: as above.
+  std::vector<double> timesteps = {};
   int begin_index = 0;  ///< steps that are left out at the start, as image to image does
 };
 
@@ -36,7 +39,8 @@ class SCM final : public Scheduler {
 
   /// As Scheduler::set_timesteps, along those angles.
   /// @throws Error kInvalidArgument for more steps than num_train_timesteps, angles that do not descend from at most
-  ///         1.5708 to 0, an intermediate one where there are not two steps, or no step left after begin_index
+  ///         1.5708 to 0 or are not as many as the steps, an intermediate one where there are not two steps, or no step
+  ///         left after begin_index
   void set_timesteps(int num_inference_steps, const SCMTimesteps& angles);
 
   [[nodiscard]] bool needs_noise() const noexcept override { return true; }
@@ -44,7 +48,7 @@ class SCM final : public Scheduler {
   [[nodiscard]] nlohmann::json describe() const override;
 
  private:
-  [[nodiscard]] Schedule schedule(int num_inference_steps) const override;
+  [[nodiscard]] Schedule schedule(const TimestepChoice& choice) const override;
   [[nodiscard]] Tensor advance(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise,
                                Context& ctx) override;
 

@@ -4,10 +4,12 @@
 #include <array>
 #include <cmath>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "ops/elementwise.h"
+#include "schedulers/flow_sigmas.h"
 
 namespace swan::schedulers {
 
@@ -69,40 +71,95 @@ UniPCOptions UniPCOptions::read(ConfigReader& config) {
          "set it to true.",
          config.path());
   o.disable_corrector = config.integers("disable_corrector", 0, 1'000'000);
-  for (const char* key : {"thresholding", "solver_p", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas",
-                          "use_dynamic_shifting", "shift_terminal"})
-    config.refuse(key);
-  // Flow sigmas replace the table of betas and the timesteps made from it.
-  config.ignore({"beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr",
-                 "timestep_spacing", "steps_offset", "dynamic_thresholding_ratio", "sample_max_value",
-                 "time_shift_type", "sigma_min", "sigma_max"});
+  o.shift_terminal = read_shift_terminal(config);
+  o.use_karras_sigmas = config.flag("use_karras_sigmas", o.use_karras_sigmas);
+  o.beta_start = config.positive("beta_start", o.beta_start);
+  o.beta_end = config.positive("beta_end", o.beta_end);
+  if (o.use_karras_sigmas) {
+    o.sigma_min = config.number("sigma_min", 0);
+    o.sigma_max = config.number("sigma_max", 0);
+    o.scaled_linear = config.choice("beta_schedule", "linear", {"linear", "scaled_linear"}) == "scaled_linear";
+    for (const char* key : {"trained_betas", "rescale_betas_zero_snr"}) config.refuse(key);
+  }
+  for (const char* key : {"thresholding", "solver_p", "use_exponential_sigmas", "use_beta_sigmas"}) config.refuse(key);
+  // Flow sigmas replace the timesteps that are made from the table of betas, and but for Karras's that table too.
+  config.ignore({"beta_schedule", "trained_betas", "rescale_betas_zero_snr", "timestep_spacing", "steps_offset",
+                 "dynamic_thresholding_ratio", "sample_max_value", "use_dynamic_shifting", "time_shift_type",
+                 "sigma_min", "sigma_max"});
   return o;
 }
 
 nlohmann::json UniPCMultistep::describe() const {
-  return {{"_class_name", "UniPCMultistepScheduler"},
-          {"solver_order", options_.solver_order},
-          {"solver_type", "bh2"},
-          {"predict_x0", true},
-          {"lower_order_final", options_.lower_order_final},
-          {"disable_corrector", options_.disable_corrector},
-          {"final_sigmas_type", "zero"},
-          {"prediction_type", "flow_prediction"},
-          {"use_flow_sigmas", true},
-          {"flow_shift", options_.flow_shift},
-          {"num_train_timesteps", options_.num_train_timesteps}};
+  nlohmann::json j = {{"_class_name", "UniPCMultistepScheduler"},
+                      {"solver_order", options_.solver_order},
+                      {"solver_type", "bh2"},
+                      {"predict_x0", true},
+                      {"lower_order_final", options_.lower_order_final},
+                      {"disable_corrector", options_.disable_corrector},
+                      {"final_sigmas_type", "zero"},
+                      {"prediction_type", "flow_prediction"},
+                      {"use_flow_sigmas", true},
+                      {"flow_shift", options_.flow_shift},
+                      {"num_train_timesteps", options_.num_train_timesteps}};
+  if (options_.shift_terminal > 0) j["shift_terminal"] = options_.shift_terminal;
+  if (options_.use_karras_sigmas) {
+    j["use_karras_sigmas"] = true;
+    j["beta_start"] = options_.beta_start;
+    j["beta_end"] = options_.beta_end;
+    j["beta_schedule"] = options_.scaled_linear ? "scaled_linear" : "linear";
+    if (options_.sigma_min > 0) j["sigma_min"] = options_.sigma_min;
+    if (options_.sigma_max > 0) j["sigma_max"] = options_.sigma_max;
+  }
+  return j;
 }
 
+namespace {
+
+// The least and the largest sigma, sqrt((1 - a) / a) with a the product of 1 - beta up to there, of a diffusion with
+// these betas, which are f32 as the reference's.
+std::pair<double, double> diffusion_sigmas(const UniPCOptions& o) {
+  const bool roots = o.scaled_linear;
+  const auto betas = linspace(roots ? std::sqrt(o.beta_start) : o.beta_start,
+                              roots ? std::sqrt(o.beta_end) : o.beta_end, o.num_train_timesteps);
+  double product = 1;
+  double least = 0;
+  double sigma = 0;
+  for (const double beta : betas) {
+    const auto b = static_cast<float>(beta);
+    product *= static_cast<double>(1 - (roots ? b * b : b));
+    sigma = std::sqrt((1 - product) / product);
+    if (least == 0) least = sigma;
+  }
+  return {least, sigma};
+}
+
+}  // namespace
+
 // The table is made in f64 and kept in f32; the network sees timesteps cut to whole numbers.
-Scheduler::Schedule UniPCMultistep::schedule(int num_inference_steps) const {
-  constexpr double kEpsilon = 1e-6;  // at sigma 1 lambda would be infinite
-  Schedule s;
+Schedule UniPCMultistep::schedule(const TimestepChoice& choice) const {
+  const int n = choice.num_inference_steps;
   const double train = options_.num_train_timesteps;
-  const double step = (1 / train - 1) / num_inference_steps;
-  for (int i = 0; i < num_inference_steps; ++i) {
-    const double noise = 1 + i * step;
-    double sigma = options_.flow_shift * noise / (1 + (options_.flow_shift - 1) * noise);
-    if (i == 0 && std::abs(sigma - 1) < kEpsilon) sigma -= kEpsilon;
+  std::vector<double> levels;
+  if (options_.use_karras_sigmas) {
+    if (!choice.sigmas.empty())
+      fail(ErrorCode::kUnsupported,
+           "'unipc' with Karras's noise levels takes no list of sigmas; leave it out, or set sigma_schedule to "
+           "'simple'.");
+    auto [least, largest] = diffusion_sigmas(options_);
+    if (options_.sigma_min > 0) least = options_.sigma_min;
+    if (options_.sigma_max > 0) largest = options_.sigma_max;
+    levels = spread_sigmas(SigmaSchedule::kKarras, largest, least, n);
+    for (double& sigma : levels) sigma = sigma / (sigma + 1);
+  } else {
+    std::vector<double> even = choice.sigmas;
+    if (even.empty()) {
+      even = linspace(1, 1 / train, n + 1);
+      even.pop_back();
+    }
+    levels = shifted_levels(even, options_.flow_shift, options_.shift_terminal);
+  }
+  Schedule s;
+  for (const double sigma : levels) {
     s.sigmas.push_back(static_cast<float>(sigma));
     s.timesteps.push_back(static_cast<float>(std::trunc(sigma * train)));
   }

@@ -16,6 +16,14 @@ struct UniPCOptions {
 
   int num_train_timesteps = 1000;
   double flow_shift = 1;
+  double shift_terminal = 0;  ///< the last level before 0; 0: as it comes
+  /// Karras's noise levels instead, without a shift. The reference has the others too, but leaves them as those of
+  /// another process than a flow.
+  bool use_karras_sigmas = false;
+  double sigma_min = 0,
+         sigma_max = 0;  ///< of Karras's levels, sigma / (1 - sigma) of the flow's; 0: those of the betas
+  double beta_start = 0.0001, beta_end = 0.02;
+  bool scaled_linear = false;     ///< beta_schedule "scaled_linear" rather than "linear"
   int solver_order = 2;           ///< 1 to 3
   bool lower_order_final = true;  ///< the order falls to 1 at the last step; without that only order 1 is finite there
   std::set<int> disable_corrector;  ///< steps after which the sample is not corrected, counted from 0
@@ -31,11 +39,12 @@ class UniPCMultistep final : public Scheduler {
  public:
   explicit UniPCMultistep(UniPCOptions options) : options_(std::move(options)) {}
 
+  [[nodiscard]] Lists lists() const noexcept override { return Lists::kSigmas; }
   [[nodiscard]] std::string name() const override { return "unipc"; }
   [[nodiscard]] nlohmann::json describe() const override;
 
  private:
-  [[nodiscard]] Schedule schedule(int num_inference_steps) const override;
+  [[nodiscard]] Schedule schedule(const TimestepChoice& choice) const override;
   void reset() override;
   [[nodiscard]] Tensor advance(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise,
                                Context& ctx) override;

@@ -13,7 +13,6 @@ The errors go to GOLDEN_DIR/derived/bf16_errors.json, and MANIFEST.json learns o
 transformers; select_fixtures.py keeps the folder.
 """
 
-import hashlib
 import json
 import pathlib
 import sys
@@ -22,6 +21,8 @@ import diffusers
 import safetensors.torch
 import torch
 import transformers
+
+import derived
 
 FILE = "derived/bf16_errors.json"
 DTYPES = {"compute": torch.bfloat16, "weights": torch.float32}  # of inputs and activations
@@ -120,18 +121,6 @@ def measure(folder, kind, run):
     return cases
 
 
-def enter_in_manifest(golden):
-    """Size and hash of the file, as select_fixtures.py writes them."""
-    path = golden / "MANIFEST.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    data = (golden / FILE).read_bytes()
-    before = manifest["files"].get(FILE, {"bytes": 0})["bytes"]
-    manifest["files"][FILE] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest["files"] = dict(sorted(manifest["files"].items()))
-    manifest["bytes_without_tokenizers"] += len(data) - before
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def main():
     if len(sys.argv) > 2:
         raise SystemExit(__doc__)
@@ -152,7 +141,7 @@ def main():
             print(name, case, found)
     (golden / FILE).parent.mkdir(exist_ok=True)
     (golden / FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    enter_in_manifest(golden)
+    derived.enter_in_manifest(golden, FILE)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ TEST(MakeScheduler, EveryNameWorksForEveryRepositoryAndNamesItself) {
       const auto scheduler = make_scheduler(path, name);
       EXPECT_EQ(scheduler->name(), name);
       scheduler->set_timesteps(4);
-      EXPECT_EQ(scheduler->timesteps().size(), 4U);
+      EXPECT_EQ(scheduler->timesteps().size(), name == "flow-heun" ? 7U : 4U);
     }
   }
 }
@@ -112,7 +112,8 @@ TEST(MakeScheduler, AnOverrideReplacesTheShiftOfEverySolver) {
   };
   for (const std::string& path : {dpm_repository(), euler_repository(), unipc_repository()}) {
     EXPECT_EQ(described_shift(make_scheduler(path, "", 7.5)->describe()), 7.5) << path;
-    for (const char* name : {"dpmsolver++", "sde-dpmsolver++", "unipc", "flow-euler"})
+    for (const char* name :
+         {"dpmsolver++", "sde-dpmsolver++", "dpmsolver++2s", "unipc", "flow-euler", "flow-heun", "flow-lcm", "dmd"})
       EXPECT_EQ(described_shift(make_scheduler(path, name, 7.5)->describe()), 7.5) << path << " " << name;
   }
   // It is the shift that counts: the points in time are those of a repository with it.
@@ -125,17 +126,95 @@ TEST(MakeScheduler, AnOverrideReplacesTheShiftOfEverySolver) {
                  [&] { (void)make_scheduler(unipc_repository(), "", shift); });
 }
 
-TEST(MakeScheduler, RefusesAShiftThatDependsOnThePictureWhateverIsAsked) {
+TEST(MakeScheduler, AShiftThatDependsOnThePictureMustBeGiven) {
   const TempDir dir;
   const std::string path = dir.write(
       "c.json", R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0, "use_dynamic_shifting": true})");
-  for (const char* name : {"", "flow-euler", "unipc", "dpmsolver++"})
-    expect_error(ErrorCode::kUnsupported, {"use_dynamic_shifting", "true"},
-                 [&] { (void)make_scheduler(path, name, 5); });
+  for (const char* name : {"", "flow-euler", "unipc", "dpmsolver++"}) {
+    expect_error(ErrorCode::kUnsupported, {"use_dynamic_shifting", "true", "--flow-shift"},
+                 [&] { (void)make_scheduler(path, name); });
+    EXPECT_NO_THROW((void)make_scheduler(path, name, 5)) << name;
+  }
+}
+
+TEST(MakeScheduler, AnotherSolverKeepsTheTerminalOrRefusesIt) {
+  const TempDir dir;
   nlohmann::json config = unipc_config();
   config["shift_terminal"] = 0.1;
-  expect_error(ErrorCode::kUnsupported, {"shift_terminal", "0.1"},
-               [&] { (void)make_scheduler(dir.write("d.json", config.dump()), "flow-euler"); });
+  const std::string path = dir.write("d.json", config.dump());
+  for (const char* name : {"", "unipc", "flow-euler", "flow-lcm"}) {
+    const auto scheduler = make_scheduler(path, name);
+    EXPECT_EQ(scheduler->describe().at("shift_terminal"), 0.1) << name;
+    scheduler->set_timesteps(4);
+    EXPECT_NEAR(scheduler->sigmas()[3], 0.1, 1e-6) << name;
+  }
+  for (const char* name : {"dpmsolver++", "dpmsolver++2s", "flow-heun", "dmd"})
+    expect_error(ErrorCode::kUnsupported, {"shift_terminal", "0.1"}, [&] { (void)make_scheduler(path, name); });
+  for (const double wrong : {-0.1, 1.0, 2.0}) {
+    config["shift_terminal"] = wrong;
+    expect_refused(config, ErrorCode::kCorruptFile, {"shift_terminal", "below 1"});
+  }
+}
+
+TEST(MakeScheduler, TheLevelsCanBeSpreadAsKarrasAndOthersDo) {
+  for (const auto& [name, description] : sigma_schedule_names()) {
+    EXPECT_FALSE(description.empty());
+    for (const char* solver : {"flow-euler", "flow-lcm"}) {
+      const auto scheduler = make_scheduler(dpm_repository(), solver, std::nullopt, name);
+      const std::string key = "use_" + name + "_sigmas";
+      EXPECT_EQ(scheduler->describe().value(key, false), name != "simple") << solver << name;
+      scheduler->set_timesteps(6);
+      EXPECT_EQ(scheduler->sigmas()[0], 1) << solver << name;
+    }
+    for (const char* solver : {"dpmsolver++", "dpmsolver++2s", "flow-heun", "dmd"}) {
+      const auto make = [&] { (void)make_scheduler(dpm_repository(), solver, std::nullopt, name); };
+      if (name == "simple") {
+        EXPECT_NO_THROW(make());
+      } else {
+        expect_error(ErrorCode::kUnsupported, {solver, "sigma_schedule", "flow-euler"}, make);
+      }
+    }
+  }
+  EXPECT_EQ(make_scheduler(unipc_repository(), "", std::nullopt, "karras")->describe().at("use_karras_sigmas"), true);
+  for (const char* other : {"exponential", "beta"})
+    expect_error(ErrorCode::kUnsupported, {"unipc", "karras"},
+                 [&] { (void)make_scheduler(unipc_repository(), "", std::nullopt, other); });
+  expect_error(ErrorCode::kInvalidArgument, {"'cosine'", "simple, karras, exponential, beta"},
+               [] { (void)make_scheduler(euler_repository(), "", std::nullopt, "cosine"); });
+
+  // "simple" puts back what a repository spreads.
+  const TempDir dir;
+  const nlohmann::json config = {
+      {"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}, {"use_beta_sigmas", true}};
+  const std::string path = dir.write("beta.json", config.dump());
+  EXPECT_TRUE(make_scheduler(path)->describe().contains("use_beta_sigmas"));
+  EXPECT_FALSE(make_scheduler(path, "", std::nullopt, "simple")->describe().contains("use_beta_sigmas"));
+  expect_refused(
+      {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"use_beta_sigmas", true}, {"use_karras_sigmas", true}},
+      ErrorCode::kCorruptFile, {"use_karras_sigmas", "use_beta_sigmas", "only one"});
+}
+
+TEST(MakeScheduler, ReadsTheOtherClassesOfFlows) {
+  const TempDir dir;
+  const auto made = [&](const char* class_name, const nlohmann::json& options) {
+    nlohmann::json config = {{"_class_name", class_name}};
+    config.update(options);
+    return make_scheduler(dir.write("c.json", config.dump()));
+  };
+  EXPECT_EQ(made("FlowMatchHeunDiscreteScheduler", {{"shift", 2.0}})->name(), "flow-heun");
+  EXPECT_EQ(made("FlowMatchLCMScheduler", {{"shift", 2.0}, {"upscale_mode", "bicubic"}})->name(), "flow-lcm");
+  EXPECT_TRUE(made("FlowMatchLCMScheduler", nlohmann::json::object())->needs_noise());
+  EXPECT_FALSE(made("FlowMatchEulerDiscreteScheduler", nlohmann::json::object())->needs_noise());
+  EXPECT_TRUE(made("FlowMatchEulerDiscreteScheduler", {{"stochastic_sampling", true}})->needs_noise());
+  const nlohmann::json flow = {{"use_flow_sigmas", true}, {"prediction_type", "flow_prediction"}};
+  EXPECT_EQ(made("DPMSolverSinglestepScheduler", flow)->name(), "dpmsolver++2s");
+  nlohmann::json third = flow;
+  third.update({{"solver_order", 3}, {"algorithm_type", "sde-dpmsolver++"}, {"lower_order_final", false}});
+  EXPECT_EQ(made("DPMSolverSinglestepScheduler", third)->name(), "sde-dpmsolver++3s");
+  EXPECT_EQ(made("DPMSolverMultistepScheduler", third)->name(), "sde-dpmsolver++3m");
+  expect_refused({{"_class_name", "FlowMatchLCMScheduler"}, {"scale_factors", {0.5, 1.0}}}, ErrorCode::kUnsupported,
+                 {"scale_factors", "[0.5,1.0]"});
+  expect_refused({{"_class_name", "DPMSolverSinglestepScheduler"}}, ErrorCode::kUnsupported, {"use_flow_sigmas"});
 }
 
 TEST(MakeScheduler, AnotherSolverRefusesWhatIsNoFlow) {
@@ -177,13 +256,20 @@ TEST(MakeScheduler, ItsDescriptionMakesTheSameScheduler) {
   EXPECT_EQ(make_scheduler(dir.write("e.json", unipc.dump()))->describe(), unipc);
   EXPECT_EQ(unipc.at("disable_corrector"), nlohmann::json({0, 2}));
   EXPECT_EQ(unipc.at("solver_order"), 3);
-  const nlohmann::json euler = make_scheduler(euler_repository())->describe();
-  EXPECT_EQ(make_scheduler(dir.write("c.json", euler.dump()))->describe(), euler);
+  for (const char* name : {"flow-euler", "flow-heun", "flow-lcm", "dpmsolver++3s", "sde-dpmsolver++3m"}) {
+    const nlohmann::json flow = make_scheduler(euler_repository(), name)->describe();
+    EXPECT_EQ(make_scheduler(dir.write("c.json", flow.dump()))->describe(), flow);
+  }
+  config = unipc_config();
+  config.update({{"use_karras_sigmas", true}, {"sigma_min", 0.02}, {"beta_schedule", "scaled_linear"}});
+  const nlohmann::json karras = make_scheduler(dir.write("f.json", config.dump()))->describe();
+  EXPECT_EQ(make_scheduler(dir.write("g.json", karras.dump()))->describe(), karras);
+  EXPECT_EQ(karras.at("sigma_min"), 0.02);
 }
 
 TEST(MakeScheduler, RefusesEachOptionItLacksByNameAndValue) {
-  for (const char* key : {"thresholding", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas",
-                          "use_lu_lambdas", "use_dynamic_shifting"}) {
+  for (const char* key :
+       {"thresholding", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"}) {
     nlohmann::json config = dpm_config();
     config[key] = true;
     expect_refused(config, ErrorCode::kUnsupported, {key, "true"});
@@ -191,12 +277,8 @@ TEST(MakeScheduler, RefusesEachOptionItLacksByNameAndValue) {
     const TempDir dir;
     EXPECT_NO_THROW((void)make_scheduler(dir.write("c.json", config.dump()))) << key;
   }
-  for (const char* key : {"use_dynamic_shifting", "invert_sigmas", "use_karras_sigmas", "use_exponential_sigmas",
-                          "use_beta_sigmas", "stochastic_sampling"})
-    expect_refused({{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {key, true}}, ErrorCode::kUnsupported,
-                   {key, "true"});
-  expect_refused({{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift_terminal", 0.1}}, ErrorCode::kUnsupported,
-                 {"shift_terminal", "0.1"});
+  expect_refused({{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"invert_sigmas", true}}, ErrorCode::kUnsupported,
+                 {"invert_sigmas", "true"});
   const std::array<std::array<const char*, 2>, 5> strings = {{{"algorithm_type", "dpmsolver"},
                                                               {"solver_type", "bh2"},
                                                               {"prediction_type", "epsilon"},
@@ -216,14 +298,12 @@ TEST(MakeScheduler, RefusesEachOptionItLacksByNameAndValue) {
 }
 
 TEST(MakeScheduler, UniPCRefusesEachOptionItLacksByNameAndValue) {
-  for (const char* key :
-       {"thresholding", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_dynamic_shifting"}) {
+  for (const char* key : {"thresholding", "use_exponential_sigmas", "use_beta_sigmas", "use_dynamic_shifting"}) {
     nlohmann::json config = unipc_config();
     config[key] = true;
     expect_refused(config, ErrorCode::kUnsupported, {key, "true"});
   }
   const std::vector<std::pair<const char*, nlohmann::json>> values = {{"solver_p", {{"_class_name", "DDIMScheduler"}}},
-                                                                      {"shift_terminal", 0.1},
                                                                       {"solver_type", "bh3"},
                                                                       {"prediction_type", "epsilon"},
                                                                       {"final_sigmas_type", "sigma_min"},
@@ -399,16 +479,19 @@ TEST(Scheduler, BoundsTheNumberOfSteps) {
 }
 
 TEST(Scheduler, RefusesPointsInTimeThatFallTogether) {
-  for (const char* name : {"unipc", "flow-euler", "dpmsolver++"}) {
+  for (const char* name : {"unipc", "flow-euler", "flow-heun", "dmd", "dpmsolver++", "dpmsolver++2s"}) {
     const auto scheduler = make_scheduler(dpm_repository(), name, 1e12);
     expect_error(ErrorCode::kInvalidArgument, {name, "1000 steps", "shift"}, [&] { scheduler->set_timesteps(1000); });
   }
 }
 
 class EverySolver : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Scheduler, EverySolver, ::testing::Values("dpmsolver++", "unipc", "flow-euler"),
+INSTANTIATE_TEST_SUITE_P(Scheduler, EverySolver,
+                         ::testing::Values("dpmsolver++", "dpmsolver++3s", "unipc", "flow-euler", "flow-heun"),
                          [](const auto& info) {
-                           return info.param[0] == 'f' ? "euler" : info.param[0] == 'u' ? "unipc" : "dpm";
+                           std::string name = info.param;
+                           std::erase_if(name, [](char c) { return c == '+' || c == '-'; });
+                           return name;
                          });
 
 TEST_P(EverySolver, TakesStepsInOrderOnly) {
@@ -418,11 +501,13 @@ TEST_P(EverySolver, TakesStepsInOrderOnly) {
   const auto step = [&](int i) { return scheduler->step(x, i, x, {}, ctx); };
   expect_error(ErrorCode::kInvalidArgument, {"step 0"}, [&] { (void)step(0); });  // no timesteps yet
   scheduler->set_timesteps(2);
-  expect_error(ErrorCode::kInvalidArgument, {"step 1", "step 0 of 2"}, [&] { (void)step(1); });
+  const int count = static_cast<int>(scheduler->timesteps().size());  // 2, but 3 of Heun
+  const std::string first = fmt::format("step 0 of {}", count), second = fmt::format("step 1 of {}", count);
+  expect_error(ErrorCode::kInvalidArgument, {"step 1", first.c_str()}, [&] { (void)step(1); });
   (void)step(0);
-  expect_error(ErrorCode::kInvalidArgument, {"step 0", "step 1 of 2"}, [&] { (void)step(0); });
-  (void)step(1);
-  expect_error(ErrorCode::kInvalidArgument, {"step 2"}, [&] { (void)step(2); });
+  expect_error(ErrorCode::kInvalidArgument, {"step 0", second.c_str()}, [&] { (void)step(0); });
+  for (int i = 1; i < count; ++i) (void)step(i);
+  expect_error(ErrorCode::kInvalidArgument, {fmt::format("step {}", count).c_str()}, [&] { (void)step(count); });
   expect_error(ErrorCode::kShapeMismatch, {"[1, 2, 3, 4]", "[1, 2, 3, 5]"}, [&] {
     scheduler->set_timesteps(2);
     (void)scheduler->step(Tensor::full({1, 2, 3, 5}, 1), 0, x, {}, ctx);

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,20 +13,13 @@
 #include "support/close.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
+#include "unit/schedulers/synthetic_model.h"
 
 namespace swan::schedulers {
 namespace {
 
 using support::close;
 using support::golden_path;
-
-// v(x, t) = tanh(0.7 x) + 0.1 t / 1000
-Tensor synthetic_model(const Tensor& x, float timestep) {
-  Tensor v = Tensor::empty(x.shape(), DType::kF32);
-  const auto constant = static_cast<float>(0.1 * static_cast<double>(timestep) / 1000);
-  for (int64_t i = 0; i < x.numel(); ++i) v.data_mut<float>()[i] = std::tanh(0.7F * x.data<float>()[i]) + constant;
-  return v;
-}
 
 std::vector<std::string> golden_names() {
   std::vector<std::string> names;
