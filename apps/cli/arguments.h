@@ -52,6 +52,9 @@ struct SamplingArguments {
   std::optional<std::string> seed;
   std::optional<std::string> scheduler;
   std::optional<std::string> flow_shift;
+  std::optional<std::string> sigma_schedule;
+  std::optional<std::string> sigmas;
+  std::optional<std::string> timesteps;
   std::optional<std::string> max_sequence_length;
   std::optional<std::string> latents;
 };
@@ -90,6 +93,7 @@ struct ImageArguments : GenerateArguments {
 
 /// `swan video`
 struct VideoArguments : GenerateArguments {
+  std::optional<std::string> preset;
   std::optional<std::string> num_videos;
   std::optional<std::string> num_frames;
   std::optional<std::string> fps;

@@ -5,6 +5,7 @@
 #include "cli/examples.h"
 #include "cli/sampling_options.h"
 #include "swan/pipeline.h"
+#include "swan/video_pipeline.h"
 
 namespace swan::cli {
 
@@ -17,14 +18,21 @@ ValueHint file_or(const char* word) { return {.kind = Kind::kFile, .choices = {w
 ValueHint folder() { return {.kind = Kind::kFolder, .choices = {}}; }
 ValueHint choice(std::vector<std::string> choices) { return {.kind = Kind::kChoice, .choices = std::move(choices)}; }
 
-std::string scheduler_help() {
-  std::string text = "Instead of the model's own:";
+using Described = std::vector<std::pair<std::string, std::string>>;
+
+std::string listed(std::string text, const Described& names) {
   const char* separator = " ";
-  for (const auto& [name, description] : scheduler_names()) {
+  for (const auto& [name, description] : names) {
     text += fmt::format("{}{} ({})", separator, name, description);
     separator = ", ";
   }
   return text;
+}
+
+Described described_presets() {
+  Described presets;
+  for (const VideoPreset& preset : video_presets()) presets.emplace_back(preset.name, preset.description);
+  return presets;
 }
 
 // What differs in the help of commands that are otherwise alike.
@@ -180,9 +188,17 @@ void add_sampling(OptionSet& o, SamplingArguments& a, const Words& w) {
   o.text("--guidance-scale", a.guidance_scale, "X",
          fmt::format("How closely to follow the prompt (default{}); 1 or less: without guidance, twice as fast",
                      w.guidance_default));
-  o.text("--scheduler", a.scheduler, "NAME", scheduler_help(), choice(scheduler_choices()));
+  o.text("--scheduler", a.scheduler, "NAME", listed("Instead of the model's own:", scheduler_names()),
+         choice(scheduler_choices()));
   o.text("--flow-shift", a.flow_shift, "X",
          "Instead of the model's own shift of noise levels; larger: more steps at high noise");
+  o.text("--sigma-schedule", a.sigma_schedule, "NAME",
+         listed("How the noise levels of flow-euler, flow-lcm and unipc lie:", sigma_schedule_names()),
+         choice(sigma_schedule_choices()));
+  o.text("--sigmas", a.sigmas, "X,X...",
+         "Noise levels to go through before the shift, from 1 down, without the 0 that ends them; as many steps");
+  o.text("--timesteps", a.timesteps, "X,X...",
+         "The same as timesteps from 1000 down, for flow-euler, flow-lcm and dmd; angles with Sana-Sprint");
 }
 
 void add_latents(OptionSet& o, GenerateArguments& a) {
@@ -246,6 +262,10 @@ void define_video(CLI::App& program, VideoArguments& a, OptionSet::Hints& hints)
          "Frames, one more than a multiple of 4 (default: the model's own); others are rounded down to that");
   o.text("-n,--num-videos", a.num_videos, "N", "Videos of each prompt (default 1)");
   add_sampling(o, a, kVideoWords);
+  o.text("--preset", a.preset, "NAME",
+         listed("Steps, guidance, shift and scheduler of models distilled to a few steps; other options override it:",
+                described_presets()),
+         choice(preset_choices()));
 
   o.group(kReportGroup);
   o.text("-o,--output", a.output, "FILE|DIR/",
@@ -306,6 +326,9 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"cfg", {"guidance-scale"}},
       {"cfg-scale", {"guidance-scale"}},
       {"sampler", {"scheduler"}},
+      {"sampling-method", {"scheduler"}},
+      {"denoising-step-list", {"timesteps"}},
+      {"dmd-denoising-steps", {"timesteps"}},
       {"num-images-per-prompt", {"num-images"}},
       {"num-videos-per-prompt", {"num-videos"}},
       {"batch-size", {"num-images", "num-videos"}},

@@ -98,6 +98,22 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
+std::vector<double> parse_numbers(const std::string& option, const std::string& text) {
+  std::vector<double> numbers;
+  size_t begin = 0;
+  while (begin <= text.size()) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    double number = 0;
+    if (!read_all(std::string_view(text).substr(begin, end - begin), number) || !std::isfinite(number)) {
+      throw UsageError(
+          fmt::format("{} is '{}', but must be numbers with commas between them and no spaces", option, text));
+    }
+    numbers.push_back(number);
+    begin = end + 1;
+  }
+  return numbers;
+}
+
 std::string parse_choice(const std::string& option, const std::string& text, const std::vector<std::string>& choices) {
   for (const std::string& choice : choices) {
     if (text == choice) return choice;

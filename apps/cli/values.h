@@ -43,6 +43,8 @@ auto for_command(const std::string& command, const Convert& convert) {
 [[nodiscard]] uint64_t parse_bytes(const std::string& option, const std::string& text, uint64_t least);
 /// One or more seeds, separated by commas, each in [0, 2^64). @throws UsageError
 [[nodiscard]] std::vector<uint64_t> parse_seeds(const std::string& text);
+/// One or more finite numbers, separated by commas. @throws UsageError naming the option and the text
+[[nodiscard]] std::vector<double> parse_numbers(const std::string& option, const std::string& text);
 /// One of `choices`. @throws UsageError listing them and suggesting the nearest
 [[nodiscard]] std::string parse_choice(const std::string& option, const std::string& text,
                                        const std::vector<std::string>& choices);

@@ -4,6 +4,7 @@
 
 #include "cli/generate_job.h"
 #include "cli/limits.h"
+#include "cli/sampling_options.h"
 #include "cli/settings.h"
 #include "cli/video_output.h"
 
@@ -26,7 +27,9 @@ VideoJob convert(const VideoArguments& a) {
     settings = settings_to_repeat(a, "video");
     repeat(*a.from, video_request_from_parameters(settings), job);
   }
+  if (a.preset) unset_preset(job.request);
   set_shared(a, a.num_videos, job);
+  if (a.preset) apply_preset(parse_choice("--preset", *a.preset, preset_choices()), job.request);
   if (a.num_frames) job.request.num_frames = parse_integer("--num-frames", *a.num_frames, 1, kMaxFrames);
 
   const std::string extension = video_extension(job.output);

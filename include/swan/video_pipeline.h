@@ -27,19 +27,39 @@ struct VideoRequest {
   std::vector<uint64_t> seed = {0};
   std::string scheduler;             ///< empty: the repository's; else a name of scheduler_names()
   std::optional<double> flow_shift;  ///< instead of the repository's
-  Tensor latents;                    ///< [B, C, T, h, w] f32 initial noise instead of the seed's
-  PromptEmbeddings prompt_embeds;    ///< instead of prompt: its text encoder is not needed then
+  // As ImageRequest's.
+  std::string sigma_schedule;
+  std::vector<double> sigmas = {}, timesteps = {};
+  Tensor latents;                  ///< [B, C, T, h, w] f32 initial noise instead of the seed's
+  PromptEmbeddings prompt_embeds;  ///< instead of prompt: its text encoder is not needed then
   PromptEmbeddings negative_prompt_embeds;
   int max_sequence_length = 512;        ///< tokens
   std::optional<VaeTiling> vae_tiling;  ///< decode in tiles of these sizes, as diffusers does; not set: whole
   bool decode = true;                   ///< false: only latents are returned (output_type "latent")
 };
 
+/// How a network is run that was distilled to a few steps without guidance; see docs/SCHEDULERS.md.
+struct VideoPreset {
+  std::string name;         ///< "fastwan"
+  std::string description;  ///< the models that it is for
+  int num_inference_steps = 4;
+  double guidance_scale = 1;
+  double flow_shift = 5;
+  std::string scheduler;
+  std::vector<double> sigmas = {}, timesteps = {};
+};
+[[nodiscard]] SWAN_API const std::vector<VideoPreset>& video_presets();
+/// Fills in what the request does not say. Its own scheduler, number of steps other than the preset's, sigmas or
+/// timesteps leave the preset's sigmas and timesteps out.
+/// @param name  of video_presets(). @throws Error kInvalidArgument listing the names
+SWAN_API void apply_preset(const std::string& name, VideoRequest& request);
+
 /// The defaults that a model's repository gives, in generation_config.json, else the reference's.
 struct VideoDefaults {
   int64_t height = 480, width = 832, num_frames = 81;
   int num_inference_steps = 50;
   double guidance_scale = 5.0;
+  std::string preset = {};  ///< of a repository of a distilled model: applied to every request; else empty
 };
 
 /// One frame of the result.

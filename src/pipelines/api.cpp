@@ -32,7 +32,9 @@ bool is_sprint(const io::Repository& r) {
   return r.class_name() == "SanaSprintPipeline" || r.class_name() == "SanaSprintImg2ImgPipeline";
 }
 bool makes_pictures(const io::Repository& r) { return is_sana(r) || is_sprint(r); }
-bool makes_videos(const io::Repository& r) { return r.class_name() == "WanPipeline"; }
+bool makes_videos(const io::Repository& r) {
+  return r.class_name() == "WanPipeline" || r.class_name() == "WanDMDPipeline";
+}
 }  // namespace
 
 std::string model_kind(const std::string& path, const LoadOptions& options) {

@@ -71,6 +71,9 @@ Json common(const Request& r, const RunFacts& facts, int64_t index, int64_t per_
   j["scheduler"] = facts.scheduler;
   j["scheduler_override"] = r.scheduler;
   if (r.flow_shift) j["flow_shift"] = *r.flow_shift;
+  if (!r.sigma_schedule.empty()) j["sigma_schedule"] = r.sigma_schedule;
+  if (!r.sigmas.empty()) j["sigmas"] = r.sigmas;
+  if (!r.timesteps.empty()) j["timesteps"] = r.timesteps;
   j["scheduler_config"] = facts.scheduler_config;
   j["max_sequence_length"] = r.max_sequence_length;
   if (r.vae_tiling)
@@ -128,6 +131,9 @@ void read_common(const io::Config& c, Repeatable& out) {
   r.width = c.require_in("width", 1, 1 << 20);
   r.scheduler = c.get<std::string>("scheduler_override", "");
   r.flow_shift = c.optional<double>("flow_shift");
+  r.sigma_schedule = c.get<std::string>("sigma_schedule", "");
+  r.sigmas = c.get<std::vector<double>>("sigmas", {});
+  r.timesteps = c.get<std::vector<double>>("timesteps", {});
   r.max_sequence_length = small_int(c, "max_sequence_length", r.max_sequence_length);
   if (c.has("vae_tiling")) {
     const auto t = c.get_list_in("vae_tiling", {}, 1, 1 << 20, 4);

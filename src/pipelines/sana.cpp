@@ -109,7 +109,7 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
   plan.prompts = check_prompts(r);
   plan.batch = plan.prompts * r.num_images_per_prompt;
   check_counts("num_images_per_prompt", r.num_images_per_prompt, "pictures", plan.batch, r.seed.size());
-  plan.num_inference_steps = r.num_inference_steps.value_or(defaults().num_inference_steps);
+  plan.num_inference_steps = timestep_choice(r, defaults().num_inference_steps).num_inference_steps;
   check_sampling(plan.num_inference_steps, r.guidance_scale);
   check_sequence_length(r.max_sequence_length);
 
@@ -188,8 +188,9 @@ void SanaPipeline::plan_sampling(Plan& plan) const {
       fail(ErrorCode::kUnsupported, "{}: '{}' is for Sana-Sprint's models alone, and this is a {}; leave it out.",
            repository_.path(), option, repository_.class_name());
   plan.guided = r.guidance_scale > 1.0;
-  plan.scheduler = schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift);
-  plan.scheduler->set_timesteps(plan.num_inference_steps);
+  plan.scheduler =
+      schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift, r.sigma_schedule);
+  plan.scheduler->set_timesteps(timestep_choice(r, plan.num_inference_steps));
 }
 
 PromptEncoder& SanaPipeline::encoder() {
@@ -266,12 +267,12 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
                              Stages& stages, Context& ctx) {
   const ImageRequest& r = plan.request;
   const int64_t channels = transformer_config_.in_channels;
-  const int steps = plan.num_inference_steps;
+  const int steps = static_cast<int>(plan.scheduler->timesteps().size());
   Noise noise(r.seed);
   const Shape& shape = plan.latents;
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(shape, ctx);
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
-  latents = latents.on(ctx.device());
+  latents = initial_sample(latents.on(ctx.device()), *plan.scheduler, ctx);
   if (plan.scheduler->needs_noise()) noise.prepare(shape, steps, ctx);
 
   // The network computes in its own dtype, the solver in f32.

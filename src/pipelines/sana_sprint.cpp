@@ -42,8 +42,15 @@ void SanaSprintPipeline::plan_sampling(Plan& plan) const {
   if (r.negative_prompt_embeds.defined() || std::any_of(r.negative_prompt.begin(), r.negative_prompt.end(), is_text))
     wrong("Sana-Sprint takes no negative prompt: its guidance is built into the network; leave it out.");
   if (r.flow_shift) wrong("flow_shift is not for Sana-Sprint, whose scheduler has no shift; leave it out.");
+  if (!r.sigma_schedule.empty() || !r.sigmas.empty())
+    wrong(fmt::format("{} is not for Sana-Sprint, whose times are angles: give timesteps, or leave it out.",
+                      r.sigmas.empty() ? "sigma_schedule" : "sigmas"));
+  if (!r.timesteps.empty() && (r.max_timesteps || r.intermediate_timesteps))
+    wrong("both timesteps and max_timesteps or intermediate_timesteps are given: give one of them.");
   if (r.strength && !r.image) wrong("strength is given, but no picture to start from: give an image too.");
   schedulers::SCMTimesteps angles;
+  angles.timesteps = r.timesteps;
+  if (angles.timesteps.size() > 1 && angles.timesteps.back() == 0) angles.timesteps.pop_back();
   angles.max_timesteps = r.max_timesteps.value_or(angles.max_timesteps);
   if (r.intermediate_timesteps) angles.intermediate_timesteps = r.intermediate_timesteps;
   if (r.intermediate_timesteps == 0.0 || (!r.intermediate_timesteps && plan.num_inference_steps != 2))

@@ -1,8 +1,16 @@
 #include "pipelines/timesteps.h"
 
 #include <algorithm>
+#include <array>
+
+#include "ops/elementwise.h"
 
 namespace swan::pipelines {
+
+Tensor initial_sample(const Tensor& noise, const schedulers::Scheduler& scheduler, Context& ctx) {
+  if (scheduler.init_noise_sigma() == 1) return noise;
+  return ops::linear_combination(std::array{scheduler.init_noise_sigma()}, std::array{noise}, ctx);
+}
 
 Tensor all_timesteps(std::span<const float> timesteps, int64_t rows, double scale) {
   Tensor all = Tensor::empty({static_cast<int64_t>(timesteps.size()), rows}, DType::kF32);

@@ -44,6 +44,13 @@ namespace {
 // generation_config.json beside model_index.json, as transformers' models have it.
 VideoDefaults read_defaults(const io::Repository& repository) {
   VideoDefaults d;
+  if (repository.class_name() == "WanDMDPipeline") {  // FastVideo's, of FastWan
+    d.preset = "fastwan";
+    VideoRequest few;
+    apply_preset(d.preset, few);
+    d.num_inference_steps = *few.num_inference_steps;
+    d.guidance_scale = *few.guidance_scale;
+  }
   const std::string path = (std::filesystem::path(repository.path()) / "generation_config.json").string();
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return d;
@@ -96,7 +103,8 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
   plan.prompts = check_prompts(r);
   plan.batch = plan.prompts * r.num_videos_per_prompt;
   check_counts("num_videos_per_prompt", r.num_videos_per_prompt, "videos", plan.batch, r.seed.size());
-  plan.steps = r.num_inference_steps.value_or(defaults_.num_inference_steps);
+  const schedulers::TimestepChoice choice = timestep_choice(r, defaults_.num_inference_steps);
+  plan.steps = choice.num_inference_steps;
   plan.guidance_scale = r.guidance_scale.value_or(defaults_.guidance_scale);
   check_sampling(plan.steps, plan.guidance_scale);
   check_sequence_length(r.max_sequence_length);
@@ -132,8 +140,9 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
                       r.latents.shape(), plan.batch, plan.size.width, plan.size.height, plan.num_frames, plan.latents));
   check_tiling(r.vae_tiling, ratio);
   plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
-  plan.scheduler = schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift);
-  plan.scheduler->set_timesteps(plan.steps);
+  plan.scheduler =
+      schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift, r.sigma_schedule);
+  plan.scheduler->set_timesteps(choice);
   return plan;
 }
 
@@ -178,8 +187,25 @@ PromptEmbeddings WanPipeline::embed(const std::vector<std::string>& prompts, int
   return out;
 }
 
+namespace {
+// FastWan was distilled with attention to blocks of tokens that a coarse attention chooses, and the coarse one's own
+// result, times a gate. Full attention stands for both and has no gate.
+void leave_out_gates(io::Weights& weights) {
+  bool found = false;
+  for (const std::string& name : weights.names()) {
+    if (name.find(".to_gate_compress.") == std::string::npos) continue;
+    weights.ignore(name);
+    found = true;
+  }
+  if (found)
+    log(LogLevel::kWarning, "{}: made for sparse attention; Swan attends to everything, and leaves its gates out.",
+        weights.description());
+}
+}  // namespace
+
 void WanPipeline::load_transformer() {
   transformer_.open(repository_, "transformer", options_.variant, compute_, [&](const auto& weights) {
+    leave_out_gates(*weights);
     return adapters_.make<models::WanTransformer3DModel>(transformer_config_, weights, compute_);
   });
 }
@@ -211,7 +237,9 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   Noise noise(r.seed);
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(plan.latents, ctx);
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
-  latents = latents.on(ctx.device());
+  latents = initial_sample(latents.on(ctx.device()), *plan.scheduler, ctx);
+  const int steps = static_cast<int>(plan.scheduler->timesteps().size());
+  if (plan.scheduler->needs_noise()) noise.prepare(plan.latents, steps, ctx);
 
   // The network computes in its own dtype, the solver in f32.
   Context network = ctx.with_dtype(compute_.activations(transformer_.dtype())).with_f8(compute_.f8());
@@ -231,7 +259,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   std::vector<Replay> replays;
   for (size_t i = 0; i < texts.size(); ++i) replays.emplace_back(network);
   FiniteChecks checks(ctx);
-  for (int i = 0; i < plan.steps; ++i) {
+  for (int i = 0; i < steps; ++i) {
     std::vector<Tensor> predictions;
     for (int64_t first = 0; first < samples; first += pass) {
       ctx.check_cancelled();
@@ -246,7 +274,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
       predictions.push_back(replays[part].run(inputs, predict));
     }
     Tensor noise_pred = ops::concat_rows(predictions, ctx);
-    checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, plan.steps));
+    checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps));
     if (plan.guided()) {
       const Tensor cond = noise_pred.slice(0, plan.batch), uncond = noise_pred.slice(plan.batch, samples);
       noise_pred = guide(uncond, cond, plan.guidance_scale, ctx);
@@ -308,7 +336,9 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
   }
 }
 
-VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallbacks& callbacks) {
+VideoResult WanPipeline::generate(const VideoRequest& given, const VideoCallbacks& callbacks) {
+  VideoRequest request = given;
+  if (!defaults_.preset.empty()) apply_preset(defaults_.preset, request);
   const Plan plan = check_inputs(request);
   Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks, compute_.device());
@@ -318,7 +348,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
   stages.step();
   compute_.end_stage();
 
-  stages.begin("denoise", plan.steps);
+  stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()));
   load_transformer();
   VideoResult result;
   result.latents = denoise(plan, text, stages, ctx);
@@ -330,7 +360,7 @@ VideoResult WanPipeline::generate(const VideoRequest& request, const VideoCallba
                           .load = options_,
                           .loras = adapters_.facts(),
                           .device = compute_.device_name(),
-                          .pipeline = "WanPipeline",
+                          .pipeline = repository_.class_name(),
                           .scheduler = plan.scheduler->name(),
                           .scheduler_config = plan.scheduler->describe(),
                           .complex_human_instruction = {},

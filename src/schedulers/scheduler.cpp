@@ -19,12 +19,12 @@ void check_list(const std::string& solver, const char* what, const std::vector<d
   const auto size = static_cast<int>(list.size());
   if (size > kMostSteps)
     fail(ErrorCode::kInvalidArgument, "{} has {} values: 1 to {} are possible.", what, size, kMostSteps);
+  if (size > 1 && list.back() == 0)
+    fail(ErrorCode::kInvalidArgument, "{} ends with 0, where every run ends anyway; leave it out.", what);
   if (steps != 0 && steps != size)
     fail(ErrorCode::kInvalidArgument,
          "{} has {} values, but num_inference_steps is {}; leave that out, or give as many values.", what, size, steps);
   for (size_t i = 0; i < list.size(); ++i) {
-    if (list[i] == 0 && i > 0 && i + 1 == list.size())
-      fail(ErrorCode::kInvalidArgument, "{} ends with 0, where every run ends anyway; leave it out.", what);
     if (!(list[i] > 0 && list[i] <= most))
       fail(ErrorCode::kInvalidArgument, "{}: number {} of {} is {}; '{}' takes values above 0, up to {}.", what, i + 1,
            size, list[i], solver, most);

@@ -183,6 +183,18 @@ RepeatableVideoRequest video_request_from_parameters(const std::string& json) {
 std::vector<std::pair<std::string, std::string>> scheduler_names() {
   return {{"dpmsolver++", "second order"}, {"flow-euler", "first order"}};
 }
+std::vector<std::pair<std::string, std::string>> sigma_schedule_names() {
+  return {{"simple", "even"}, {"karras", "uneven"}, {"beta", "both"}};
+}
+const std::vector<VideoPreset>& video_presets() {
+  static const std::vector<VideoPreset> presets = {{.name = "fastwan", .description = "few", .scheduler = "dmd"}};
+  return presets;
+}
+void apply_preset(const std::string& name, VideoRequest& request) {
+  if (!request.num_inference_steps) request.num_inference_steps = 3;
+  if (!request.guidance_scale) request.guidance_scale = 1;
+  if (request.scheduler.empty()) request.scheduler = "of " + name;
+}
 bool ModelInfo::complete() const {
   for (const ComponentInfo& component : components) {
     if (!component.missing.empty()) return false;

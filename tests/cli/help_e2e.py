@@ -30,13 +30,15 @@ class Help(ProgramTest):
         shared = ("--prompt", "--negative-prompt", "--prompts", "--prompt-embeds", "--prompt-to", "--interpolate",
                   "--interpolation", "--max-sequence-length", "--from", "--width", "--height",
                   "--steps, --num-inference-steps", "--guidance-scale", "--seed", "--scheduler", "--flow-shift",
+                  "--sigma-schedule", "--sigmas", "--timesteps",
                   "--latents", "--save-latents", "--lora", "--lora-lenient", "--fuse-lora")
         self.has_options("image", *model, *report, *shared, "-n, --num-images", "--complex-instruction",
                          "--no-resolution-binning", "--image", "--strength", "--max-timesteps",
                          "--intermediate-timesteps", "--pag-scale",
                          "--pag-adaptive-scale", "--pag-layers", "--controlnet", "--control-image", "--control-preprocess",
                          "--control-scale", "--save-control")
-        self.has_options("video", *model, *report, *shared, "-n, --num-videos", "--num-frames", "--fps", "--crf")
+        self.has_options("video", *model, *report, *shared, "-n, --num-videos", "--num-frames", "--fps", "--crf",
+                         "--preset")
         self.has_options("embed", *model, *report, "--prompt", "--negative-prompt", "--kind", "--max-sequence-length",
                          "--complex-instruction")
 

@@ -48,7 +48,8 @@ class Usage(ProgramTest):
     def test_bad_values_of_videos(self):
         for option, value in (("--num-frames", "0"), ("--num-frames", "10001"), ("--num-videos", "0"), ("--fps", "0"),
                               ("--fps", "fast"), ("--crf", "0"), ("--crf", "52"), ("--flow-shift", "0"),
-                              ("--width", "0"), ("--height", "100000")):
+                              ("--width", "0"), ("--height", "100000"), ("--sigmas", "1,"), ("--timesteps", "all"),
+                              ("--sigma-schedule", "cosine"), ("--preset", "slow")):
             self.refuses("video", "a fox", option, value, says=f"{option} is '{value}'")
 
     def test_contradictions(self):
@@ -57,8 +58,17 @@ class Usage(ProgramTest):
         self.refuses("image", "a fox", "--prompt-embeds", "e.safetensors", says="takes the place of the prompt")
         self.refuses("image", "a fox", "--prompts", "-", says="given twice")
         self.refuses("video", "a fox", "-o", "fox.gif", "--crf", "20", says="--crf is for .mp4 and .webm")
+        self.refuses("image", "a fox", "--sigmas", "1,0.5", "--timesteps", "1000,500", says="cannot both be given")
+        self.refuses("image", "a fox", "--sigmas", "1,0.5", "--steps", "3", says="--sigmas has 2 values, but --steps is 3")
+        self.refuses("image", "a fox", "--preset", "fastwan", says="'swan video' has it")
         self.refuses("image", "a fox", "--controlnet", "edges", says="--controlnet needs --control-image FILE")
         self.refuses("video", "a fox", "--control-image", "fox.png", says="'swan image' has it")
+
+    def test_lists_that_are_no_schedule(self):
+        for sigmas, says in (("0.5,1", "must be below the one before it"), ("1,0.5,0", "ends with 0"), ("2,1", "up to 1")):
+            self.assertOneMessage(self.swan("image", "a fox", "--sigmas", sigmas, expect=2), says)
+        self.assertOneMessage(self.swan("image", "a fox", "--timesteps", "900,100", expect=1), "give sigmas instead")
+        self.assertOneMessage(self.swan("image", "a fox", "--sigma-schedule", "beta", expect=1), "flow-euler")
 
     def test_devices(self):
         self.refuses("image", "a fox", "--device", "cuda:-1", says="--device cuda:N is '-1'")

@@ -143,6 +143,17 @@ class Video(ProgramTest):
         self.swan("video", "--from", "out.mp4", "--seed", "7", "--num-frames", "9", "--fps", "24", "-o", "back.mp4")
         self.assertEqual((self.folder / "first.mp4").read_bytes(), (self.folder / "back.mp4").read_bytes())
 
+    def test_presets_and_lists_are_repeated(self):
+        small = ("a ball", "--seed", "7", "--num-frames", "5")
+        report = self.json_line(self.swan("video", *small, "--preset", "fastwan", "-o", "few.mp4", "--json"))
+        self.assertEqual((report["steps"], report["scheduler"]), (3, "dmd"))
+        report = self.json_line(self.swan("video", *small, "--timesteps", "900,300", "--scheduler", "flow-lcm",
+                                          "--sigma-schedule", "karras", "-o", "list.mp4", "--json"))
+        self.assertEqual((report["steps"], report["scheduler"]), (2, "flow-lcm"))
+        for name in ("few.mp4", "list.mp4"):
+            self.swan("video", "--from", name, "-o", "again.mp4")
+            self.assertEqual((self.folder / name).read_bytes(), (self.folder / "again.mp4").read_bytes(), name)
+
     def test_pictures_and_videos_point_to_each_other(self):
         self.film("-o", "a.mp4")
         self.film("-o", "a.webp")

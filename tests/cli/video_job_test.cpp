@@ -1,5 +1,6 @@
 #include "cli/video_job.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "cli/command_line.h"
@@ -76,6 +77,10 @@ TEST_F(VideoJobTest, EveryOptionArrives) {
                                               "-1.5",
                                               "--flow-shift",
                                               "5.5",
+                                              "--sigma-schedule",
+                                              "beta",
+                                              "--sigmas",
+                                              "1,0.75,.5,0.25,0.2,1e-1,0.05",
                                               "--seed",
                                               "9",
                                               "--scheduler",
@@ -107,6 +112,9 @@ TEST_F(VideoJobTest, EveryOptionArrives) {
   EXPECT_EQ(job.request.num_inference_steps, 7);
   EXPECT_EQ(job.request.guidance_scale, -1.5);
   EXPECT_EQ(job.request.flow_shift, 5.5);
+  EXPECT_EQ(job.request.sigma_schedule, "beta");
+  EXPECT_EQ(job.request.sigmas, (std::vector<double>{1, 0.75, 0.5, 0.25, 0.2, 0.1, 0.05}));
+  EXPECT_TRUE(job.request.timesteps.empty());
   EXPECT_EQ(job.request.seed, std::vector<uint64_t>{9});
   EXPECT_EQ(job.request.scheduler, "flow-euler");
   EXPECT_EQ(job.request.max_sequence_length, 77);
@@ -114,6 +122,53 @@ TEST_F(VideoJobTest, EveryOptionArrives) {
   EXPECT_EQ(job.save_latents, "l.safetensors");
   EXPECT_EQ(job.save.fps, 23.976);
   EXPECT_EQ(job.save.crf, 60);
+}
+
+TEST_F(VideoJobTest, AListIsTheNumberOfSteps) {
+  const VideoJob job = job_of({"a", "--timesteps", "1000,757,522"});
+  EXPECT_EQ(job.request.num_inference_steps, 3);
+  EXPECT_EQ(job.request.timesteps, (std::vector<double>{1000, 757, 522}));
+  EXPECT_EQ(job_of({"a", "--timesteps", "1.5,1,0"}).request.num_inference_steps, 2);  // Sana-Sprint's end is no step
+}
+
+TEST_F(VideoJobTest, APresetIsOverriddenByOptions) {
+  const VideoJob plain = job_of({"a", "--preset", "fastwan"});
+  EXPECT_EQ(plain.request.num_inference_steps, 3);
+  EXPECT_EQ(plain.request.guidance_scale, 1);
+  EXPECT_EQ(plain.request.scheduler, "of fastwan");
+  const VideoJob job = job_of({"a", "--preset", "fastwan", "--steps", "4", "--guidance-scale", "2"});
+  EXPECT_EQ(job.request.num_inference_steps, 4);
+  EXPECT_EQ(job.request.guidance_scale, 2);
+  EXPECT_EQ(job.request.scheduler, "of fastwan");
+}
+
+// The settings of a file are replaced as a whole: a list by a number of steps, all of them by a preset.
+TEST_F(VideoJobTest, ListsOfAFileAreReplaced) {
+  fake_engine().video_metadata_error.reset();
+  fake_engine().video_metadata = {{"swan", R"({"num_frames": 5})"}};
+  VideoRequest& old = fake_engine().repeatable_video.request;
+  old.prompt = {"a"};
+  old.num_inference_steps = 2;
+  old.sigmas = {1, 0.5};
+  old.scheduler = "flow-euler";
+  old.guidance_scale = 7;
+  const auto request = [](const std::vector<std::string>& further) {
+    std::vector<std::string> arguments = {"--from", "old.mp4"};
+    arguments.insert(arguments.end(), further.begin(), further.end());
+    return job_of(arguments).request;
+  };
+  EXPECT_EQ(request({}).sigmas, (std::vector<double>{1, 0.5}));
+  EXPECT_TRUE(request({"--steps", "7"}).sigmas.empty());
+  EXPECT_EQ(request({"--steps", "7"}).num_inference_steps, 7);
+  const VideoRequest other = request({"--timesteps", "900,500,100"});
+  EXPECT_TRUE(other.sigmas.empty());
+  EXPECT_EQ(other.num_inference_steps, 3);
+  EXPECT_EQ(other.scheduler, "flow-euler");
+  const VideoRequest preset = request({"--preset", "fastwan"});
+  EXPECT_EQ(preset.scheduler, "of fastwan");
+  EXPECT_EQ(preset.num_inference_steps, 3);
+  EXPECT_EQ(preset.guidance_scale, 1);
+  EXPECT_TRUE(preset.sigmas.empty());
 }
 
 TEST_F(VideoJobTest, WrongUsageIsExplained) {
@@ -134,6 +189,15 @@ TEST_F(VideoJobTest, WrongUsageIsExplained) {
   says({"a", "--crf", "20", "-o", "frames/"}, "--crf is for .mp4 and .webm");
   says({"a", "--flow-shift", "0"}, "--flow-shift is '0'");
   says({"a", "--flow-shift", "-1"}, "--flow-shift is '-1'");
+  for (const char* list : {"1,", ",1", "1,,0.5", "1, 0.5", "", "one", "nan", "inf"})
+    for (const char* option : {"--sigmas", "--timesteps"})
+      says({"a", option, list}, fmt::format("{} is '{}', but must be numbers with commas between them", option, list));
+  says({"a", "--sigmas", "1,0.5", "--timesteps", "1000,500"}, "--sigmas and --timesteps cannot both be given");
+  says({"a", "--sigmas", "1,0.5", "--steps", "3"}, "--sigmas has 2 values, but --steps is 3; leave --steps out");
+  says({"a", "--timesteps", "1000", "--steps", "2"}, "--timesteps has 1 values, but --steps is 2");
+  says({"a", "--sigma-schedule", "kerras"}, "did you mean karras?");
+  says({"a", "--preset", "fast-wan"}, "did you mean fastwan?");
+  says({"a", "--sampling-method", "euler"}, "did you mean --scheduler?");
   says({"a", "-n", "0"}, "--num-videos is '0'");
   says({"a", "-n", "3", "--seed", "1,2"}, "2 seeds for 3 videos");
   says({"a", "--frames", "5"}, "did you mean --num-frames?");
