@@ -88,38 +88,33 @@ class Parser {
   }
 
   template <typename T>
-  std::string plain() {
-    const auto value = reader_.number<T>();
-    number_ = static_cast<uint64_t>(value);
-    return fmt::format("{}", value);
-  }
-  template <typename T>
-  std::string fraction() {
+  std::string number() {
     return fmt::format("{}", reader_.number<T>());
   }
 
   std::string read_value(uint32_t type, const std::string& key) {
     switch (type) {
       case kU8:
-        return plain<uint8_t>();
+        return number<uint8_t>();
       case kI8:
-        return plain<int8_t>();
+        return number<int8_t>();
       case kU16:
-        return plain<uint16_t>();
+        return number<uint16_t>();
       case kI16:
-        return plain<int16_t>();
+        return number<int16_t>();
       case kU32:
-        return plain<uint32_t>();
+        number_ = reader_.number<uint32_t>();
+        return fmt::format("{}", number_);
       case kI32:
-        return plain<int32_t>();
+        return number<int32_t>();
       case kU64:
-        return plain<uint64_t>();
+        return number<uint64_t>();
       case kI64:
-        return plain<int64_t>();
+        return number<int64_t>();
       case kF32:
-        return fraction<float>();
+        return number<float>();
       case kF64:
-        return fraction<double>();
+        return number<double>();
       case kBool:
         return reader_.number<uint8_t>() != 0 ? "true" : "false";
       case kText: {
@@ -230,7 +225,7 @@ class Parser {
   size_t file_bytes_;
   GgufHeader header_;
   uint64_t alignment_ = kDefaultAlignment;
-  uint64_t number_ = 0;  // the last whole number that was read as a value
+  uint32_t number_ = 0;  // the last u32 that was read as a value
   std::set<std::string> keys_;
   std::map<std::string, std::vector<int64_t>> shapes_;
 };

@@ -13,8 +13,8 @@ namespace swan::io {
 
 namespace {
 
-constexpr int kSmall = 32;                         // elements of a block of Q4_0 and its kin
-constexpr int kSuper = 256, kSub = 32, kRow = 16;  // of a "K" block; those that share a scale in it
+constexpr size_t kSmall = 32;                         // elements of a block of Q4_0 and its kin
+constexpr size_t kSuper = 256, kSub = 32, kRow = 16;  // of a "K" block; those that share a scale in it
 
 float scale_at(const uint8_t* p) {
   uint16_t bits;
@@ -66,7 +66,7 @@ void dequantise_q5_1(const uint8_t* block, float* out) {
 }
 void dequantise_q8_0(const uint8_t* block, float* out) {
   const float scale = scale_at(block);
-  for (int i = 0; i < kSmall; ++i) out[i] = scale * static_cast<float>(static_cast<int8_t>(block[2 + i]));
+  for (size_t i = 0; i < kSmall; ++i) out[i] = scale * static_cast<float>(static_cast<int8_t>(block[2 + i]));
 }
 
 // Blocks of 256, "K": scales of parts are numbers of few bits, times a scale of the whole.
@@ -76,12 +76,12 @@ void dequantise_q8_0(const uint8_t* block, float* out) {
 void dequantise_q2_k(const uint8_t* block, float* out) {
   const uint8_t *scales = block, *q = block + 16;
   const float d = scale_at(block + 80), dmin = scale_at(block + 82);
-  for (int part = 0; part < kSuper / kRow; ++part) {
+  for (size_t part = 0; part < kSuper / kRow; ++part) {
     const float scale = d * static_cast<float>(scales[part] & 0xF),
                 minimum = dmin * static_cast<float>(scales[part] >> 4);
     const uint8_t* bytes = q + part / 8 * 32 + part % 2 * kRow;
-    const int shift = part % 8 / 2 * 2;
-    for (int i = 0; i < kRow; ++i) *out++ = scale * static_cast<float>(bytes[i] >> shift & 3) - minimum;
+    const size_t shift = part % 8 / 2 * 2;
+    for (size_t i = 0; i < kRow; ++i) *out++ = scale * static_cast<float>(bytes[i] >> shift & 3) - minimum;
   }
 }
 
@@ -90,13 +90,13 @@ void dequantise_q2_k(const uint8_t* block, float* out) {
 void dequantise_q3_k(const uint8_t* block, float* out) {
   const uint8_t *high = block, *q = block + 32, *packed = block + 96;
   const float d = scale_at(block + 108);
-  for (int part = 0; part < kSuper / kRow; ++part) {
+  for (size_t part = 0; part < kSuper / kRow; ++part) {
     const int low_bits = part < 8 ? packed[part] & 0xF : packed[part - 8] >> 4;
     const int high_bits = packed[8 + part % 4] >> (part / 4 * 2) & 3;
     const float scale = d * static_cast<float>((low_bits | high_bits << 4) - 32);
     const uint8_t *bytes = q + part / 8 * 32 + part % 2 * kRow, *third = high + part % 2 * kRow;
-    const int shift = part % 8 / 2 * 2, bit = part / 2;
-    for (int i = 0; i < kRow; ++i)
+    const size_t shift = part % 8 / 2 * 2, bit = part / 2;
+    for (size_t i = 0; i < kRow; ++i)
       *out++ = scale * static_cast<float>((bytes[i] >> shift & 3) - ((third[i] >> bit & 1) != 0 ? 0 : 4));
   }
 }
@@ -124,8 +124,9 @@ void dequantise_q4_k(const uint8_t* block, float* out) {
   const auto parts = part_scales(block);
   const uint8_t* q = block + 16;
   for (size_t j = 0; j < parts.size(); j += 2, q += kSub) {
-    for (int i = 0; i < kSub; ++i) *out++ = parts[j].scale * static_cast<float>(q[i] & 0xF) - parts[j].minimum;
-    for (int i = 0; i < kSub; ++i) *out++ = parts[j + 1].scale * static_cast<float>(q[i] >> 4) - parts[j + 1].minimum;
+    for (size_t i = 0; i < kSub; ++i) *out++ = parts[j].scale * static_cast<float>(q[i] & 0xF) - parts[j].minimum;
+    for (size_t i = 0; i < kSub; ++i)
+      *out++ = parts[j + 1].scale * static_cast<float>(q[i] >> 4) - parts[j + 1].minimum;
   }
 }
 
@@ -134,9 +135,9 @@ void dequantise_q5_k(const uint8_t* block, float* out) {
   const auto parts = part_scales(block);
   const uint8_t *fifth = block + 16, *q = block + 48;
   for (size_t j = 0; j < parts.size(); j += 2, q += kSub) {
-    for (int i = 0; i < kSub; ++i)
+    for (size_t i = 0; i < kSub; ++i)
       *out++ = parts[j].scale * static_cast<float>((q[i] & 0xF) | (fifth[i] >> j & 1) << 4) - parts[j].minimum;
-    for (int i = 0; i < kSub; ++i)
+    for (size_t i = 0; i < kSub; ++i)
       *out++ =
           parts[j + 1].scale * static_cast<float>((q[i] >> 4) | (fifth[i] >> (j + 1) & 1) << 4) - parts[j + 1].minimum;
   }
@@ -146,12 +147,12 @@ void dequantise_q5_k(const uint8_t* block, float* out) {
 // nibble in byte i + 32 (k % 2), low for k < 2, and its upper bits in bits 2 k of byte i.
 void dequantise_q6_k(const uint8_t* block, float* out) {
   const float d = scale_at(block + 208);
-  for (int part = 0; part < kSuper / kRow; ++part) {
-    const int run = part / 8, k = part % 8 / 2, first = part % 2 * kRow;
+  for (size_t part = 0; part < kSuper / kRow; ++part) {
+    const size_t run = part / 8, k = part % 8 / 2, first = part % 2 * kRow;
     const float scale = d * static_cast<float>(static_cast<int8_t>(block[192 + part]));
     const uint8_t *low = block + run * 64 + k % 2 * 32 + first, *high = block + 128 + run * 32 + first;
-    const int low_shift = k / 2 * 4, high_shift = 2 * k;
-    for (int i = 0; i < kRow; ++i)
+    const size_t low_shift = k / 2 * 4, high_shift = 2 * k;
+    for (size_t i = 0; i < kRow; ++i)
       *out++ = scale * static_cast<float>(((low[i] >> low_shift & 0xF) | (high[i] >> high_shift & 3) << 4) - 32);
   }
 }

@@ -130,8 +130,6 @@ class Reader {
     if (depth > kDeepest || visited_[dict]) return std::nullopt;
     visited_[dict] = true;
     const std::vector<uint32_t>& items = pickle_[dict].items;
-    for (size_t i = 1; i < items.size(); i += 2)
-      if (tensor_symbol(items[i]) != nullptr) return Found{dict, ""};
     const auto below = [&](size_t i) -> std::optional<Found> {
       if (pickle_[items[i]].kind != Kind::kString || pickle_[items[i + 1]].kind != Kind::kDict) return std::nullopt;
       auto found = find_state_dict(items[i + 1], depth + 1);
@@ -142,6 +140,8 @@ class Reader {
       for (size_t i = 0; i < items.size(); i += 2)
         if (pickle_[items[i]].text == key)
           if (auto found = below(i)) return found;
+    for (size_t i = 1; i < items.size(); i += 2)
+      if (tensor_symbol(items[i]) != nullptr) return Found{dict, ""};
     std::optional<Found> only;
     for (size_t i = 0; i < items.size(); i += 2)
       if (auto found = below(i)) {

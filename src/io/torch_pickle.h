@@ -34,9 +34,10 @@ struct TorchPickle {
   size_t bytes = 0;                              ///< that the pickle took
 };
 
-/// Reads the state dict that torch.save wrote. It is what the file holds, or, where that has no tensor itself, the
-/// first of the entries "state_dict", "model", ... (a table in the source) that is a dictionary with some, or the only
-/// dictionary with some. Dictionaries within it are joined to it by dots; whatever is no tensor is left out.
+/// Reads the state dict that torch.save wrote. It is the first of the entries "state_dict", "model", ... (a table in
+/// the source) that is a dictionary with tensors; where there is none, what the file holds, if that has tensors itself,
+/// or the only dictionary in it that has. Dictionaries within the state dict are joined to it by dots; whatever is no
+/// tensor is left out.
 /// @param bytes  begin with the pickle;  @param path  of the file, for messages
 /// @throws Error as read_pickle; kCorruptFile for a tensor beyond its storage, a name twice, or a file without a state
 ///         dict; kUnsupported for kinds of tensors that Swan does not have: more than 6 dimensions, quantised, sparse,

@@ -145,7 +145,8 @@ TEST_P(StateDicts, AreFoundWhereAPersonWouldLook) {
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, StateDicts,
-    testing::Values(Layout{"{a:*,b:*}", "", {"a", "b"}}, Layout{"{a:*,state_dict:{b:*}}", "", {"a", "state_dict.b"}},
+    testing::Values(Layout{"{a:*,b:*}", "", {"a", "b"}}, Layout{"{step:*,state_dict:{b:*}}", "state_dict", {"b"}},
+                    Layout{"{a:*,deeper:{b:*}}", "", {"a", "deeper.b"}},
                     Layout{"{epoch:-,state_dict:{a:*},optimizer:{m:*}}", "state_dict", {"a"}},
                     Layout{"{model:{a:*},state_dict:{b:*}}", "state_dict", {"b"}},
                     Layout{"{critic:{a:*},generator:{b:*},generator_ema:{c:*}}", "generator_ema", {"c"}},
