@@ -141,7 +141,7 @@ def main():
             print(name, case, found)
     (golden / FILE).parent.mkdir(exist_ok=True)
     (golden / FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    derived.enter_in_manifest(golden, FILE)
+    derived.enter_in_manifest(golden, [golden / FILE])
 
 
 if __name__ == "__main__":

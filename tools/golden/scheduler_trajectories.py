@@ -184,7 +184,7 @@ def main():
     lines = ",\n".join(f" {json.dumps(n)}: {json.dumps(rounded(c))}" for n, c in trajectories.items())
     text = json.dumps(head)[:-1] + f', "cases": {{\n{lines}\n}}}}\n'
     (golden / FILE).write_text(text, encoding="utf-8")
-    derived.enter_in_manifest(golden, FILE)
+    derived.enter_in_manifest(golden, [golden / FILE])
     print(f"{FILE}: {len(trajectories)} cases, {len(text)} bytes")
 
 

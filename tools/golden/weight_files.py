@@ -12,9 +12,7 @@ are named by addresses, so that its bytes change from run to run.
 
 import argparse
 import collections
-import hashlib
 import io
-import json
 import os
 import pathlib
 import sys
@@ -25,6 +23,8 @@ import numpy
 import safetensors.numpy
 import safetensors.torch
 import torch
+
+import derived
 
 
 def state_dict():
@@ -150,20 +150,6 @@ def write_ggufs(folder):
     return sorted(folder.iterdir())
 
 
-def enter_in_manifest(golden, paths):
-    """Sizes and hashes of the files, as select_fixtures.py writes them."""
-    path = golden / "MANIFEST.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    for file in paths:
-        name = file.relative_to(golden).as_posix()
-        data = file.read_bytes()
-        before = manifest["files"].get(name, {"bytes": 0})["bytes"]
-        manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        manifest["bytes_without_tokenizers"] += len(data) - before
-    manifest["files"] = dict(sorted(manifest["files"].items()))
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def main():
     if len(sys.argv) > 2:
         raise SystemExit(__doc__)
@@ -171,7 +157,7 @@ def main():
     write_torch_seeds(golden.parent / "fuzz/corpus")
     (golden.parent / "fuzz/corpus/gguf").mkdir(exist_ok=True)
     write_gguf(golden.parent / "fuzz/corpus/gguf/types.gguf", ("Q8_0", "Q4_0", "Q4_K", "Q6_K"), rows=1)
-    enter_in_manifest(golden, write_torch(golden / "derived/torch") + write_ggufs(golden / "derived/gguf"))
+    derived.enter_in_manifest(golden, write_torch(golden / "derived/torch") + write_ggufs(golden / "derived/gguf"))
 
 
 if __name__ == "__main__":
