@@ -1,6 +1,9 @@
 #include "schedulers/dpmsolver.h"
 
 #include <cmath>
+#include <vector>
+
+#include "ops/elementwise.h"
 
 namespace swan::schedulers {
 
@@ -50,6 +53,21 @@ DpmStep::DpmStep(double sigma_s, double sigma_t, bool sde) : h(dpm_lambda(sigma_
   // The reference's sign of the half in the stochastic equation's, which keeps the third order from being one.
   d2 = alpha_t * ((1 - decay - k) / (k * k) + (sde ? -0.5 : 0.5));
   noise = sde ? sigma_t * std::sqrt(1 - decay) : 0;
+}
+
+Tensor DpmStep::take(const Tensor& x_s, std::span<const double> m, std::span<const Tensor> x0, const Tensor& z,
+                     Context& ctx) const {
+  std::vector<float> coefficients = {static_cast<float>(sample)};
+  std::vector<Tensor> tensors = {x_s};
+  for (size_t j = 0; j < m.size(); ++j) {
+    coefficients.push_back(static_cast<float>(m[j]));
+    tensors.push_back(x0[j]);
+  }
+  if (z.defined()) {
+    coefficients.push_back(static_cast<float>(noise));
+    tensors.push_back(z);
+  }
+  return ops::linear_combination(coefficients, tensors, ctx);
 }
 
 }  // namespace swan::schedulers

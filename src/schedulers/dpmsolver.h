@@ -1,8 +1,11 @@
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "core/context.h"
 #include "schedulers/config.h"
+#include "swan/tensor.h"
 
 namespace swan::schedulers {
 
@@ -34,6 +37,13 @@ struct DpmSolverOptions {
 /// where D0, D1, D2 estimate x0 and its derivatives in lambda over h, the step in lambda, and z is fresh noise.
 struct DpmStep {
   DpmStep(double sigma_s, double sigma_t, bool sde);
+
+  /// Where D0, D1, D2 are sums over predictions of x0, the step is one linear combination of sample, those and noise.
+  /// @param m      the factor of each prediction
+  /// @param x0     at least as many predictions
+  /// @param z      undefined for the ordinary equation
+  [[nodiscard]] Tensor take(const Tensor& x_s, std::span<const double> m, std::span<const Tensor> x0, const Tensor& z,
+                            Context& ctx) const;
 
   double h;  ///< infinite where sigma_t is 0
   double sample, d0;

@@ -1,7 +1,8 @@
 #include "schedulers/dpmsolver_multistep.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <span>
 
 #include "ops/elementwise.h"
 #include "schedulers/flow_sigmas.h"
@@ -67,17 +68,7 @@ Tensor DpmSolverMultistep::advance(const Tensor& model_output, int i, const Tens
     m[2] -= b / r1;
   }
 
-  std::vector<float> coefficients = {static_cast<float>(step.sample)};
-  std::vector<Tensor> tensors = {sample};
-  for (size_t j = 0; j < static_cast<size_t>(order); ++j) {
-    coefficients.push_back(static_cast<float>(m[j]));
-    tensors.push_back(x0_[j]);
-  }
-  if (options_.sde) {
-    coefficients.push_back(static_cast<float>(step.noise));
-    tensors.push_back(noise);
-  }
-  return ops::linear_combination(coefficients, tensors, ctx);
+  return step.take(sample, std::span(m).first(static_cast<size_t>(order)), x0_, options_.sde ? noise : Tensor(), ctx);
 }
 
 }  // namespace swan::schedulers

@@ -1,6 +1,7 @@
 #include "schedulers/dpmsolver_singlestep.h"
 
 #include <array>
+#include <span>
 
 #include "ops/elementwise.h"
 #include "schedulers/flow_sigmas.h"
@@ -66,17 +67,7 @@ Tensor DpmSolverSinglestep::advance(const Tensor& model_output, int i, const Ten
     m[0] -= m[2];
   }
 
-  std::vector<float> coefficients = {static_cast<float>(step.sample)};
-  std::vector<Tensor> tensors = {start_};
-  for (size_t j = 0; j < static_cast<size_t>(order); ++j) {
-    coefficients.push_back(static_cast<float>(m[j]));
-    tensors.push_back(x0_[j]);
-  }
-  if (options_.sde) {
-    coefficients.push_back(static_cast<float>(step.noise));
-    tensors.push_back(noise);
-  }
-  return ops::linear_combination(coefficients, tensors, ctx);
+  return step.take(start_, std::span(m).first(static_cast<size_t>(order)), x0_, options_.sde ? noise : Tensor(), ctx);
 }
 
 }  // namespace swan::schedulers

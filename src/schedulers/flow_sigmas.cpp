@@ -17,6 +17,16 @@ std::vector<double> shifted_levels(const std::vector<double>& sigmas, double flo
   return levels;
 }
 
+Schedule whole_timesteps(const std::vector<double>& levels, int num_train_timesteps) {
+  Schedule s;
+  for (const double sigma : levels) {
+    s.sigmas.push_back(static_cast<float>(sigma));
+    s.timesteps.push_back(static_cast<float>(std::trunc(sigma * num_train_timesteps)));
+  }
+  s.sigmas.push_back(0);
+  return s;
+}
+
 Schedule dpm_schedule(const TimestepChoice& choice, double flow_shift, int num_train_timesteps) {
   const int n = choice.num_inference_steps;
   const double train = num_train_timesteps;
@@ -25,13 +35,7 @@ Schedule dpm_schedule(const TimestepChoice& choice, double flow_shift, int num_t
     const std::vector<double> alphas = linspace(1, 1 / train, n + 1);
     for (int i = n; i > 0; --i) levels.push_back(shifted(flow_shift, 1 - alphas[static_cast<size_t>(i)]));
   }
-  Schedule s;
-  for (const double sigma : levels) {
-    s.sigmas.push_back(static_cast<float>(sigma));
-    s.timesteps.push_back(static_cast<float>(std::trunc(sigma * train)));
-  }
-  s.sigmas.push_back(0);
-  return s;
+  return whole_timesteps(levels, num_train_timesteps);
 }
 
 FlowMatchOptions FlowMatchOptions::read(ConfigReader& config) {

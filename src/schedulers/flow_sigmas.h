@@ -13,8 +13,11 @@ template <typename T>
   return static_cast<T>(shift) * sigma / (1 + static_cast<T>(shift - 1) * sigma);
 }
 
+/// The schedule of levels made in f64, which are kept in f32; the network sees timesteps cut to whole numbers.
+[[nodiscard]] Schedule whole_timesteps(const std::vector<double>& levels, int num_train_timesteps);
+
 /// The points of the DPM-Solvers over a flow, n evenly spaced ones that leave the ends out; or the levels given,
-/// shifted. Made in f64 and kept in f32; the network sees timesteps cut to whole numbers. (The reference's DPM-Solvers
+/// shifted. (The reference's DPM-Solvers
 /// take no levels; they are treated as its UniPC treats them.)
 /// Ref: diffusers scheduling_dpmsolver_multistep.py, set_timesteps
 [[nodiscard]] Schedule dpm_schedule(const TimestepChoice& choice, double flow_shift, int num_train_timesteps);

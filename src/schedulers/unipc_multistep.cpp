@@ -135,7 +135,6 @@ std::pair<double, double> diffusion_sigmas(const UniPCOptions& o) {
 
 }  // namespace
 
-// The table is made in f64 and kept in f32; the network sees timesteps cut to whole numbers.
 Schedule UniPCMultistep::schedule(const TimestepChoice& choice) const {
   const int n = choice.num_inference_steps;
   const double train = options_.num_train_timesteps;
@@ -158,13 +157,7 @@ Schedule UniPCMultistep::schedule(const TimestepChoice& choice) const {
     }
     levels = shifted_levels(even, options_.flow_shift, options_.shift_terminal);
   }
-  Schedule s;
-  for (const double sigma : levels) {
-    s.sigmas.push_back(static_cast<float>(sigma));
-    s.timesteps.push_back(static_cast<float>(std::trunc(sigma * train)));
-  }
-  s.sigmas.push_back(0);
-  return s;
+  return whole_timesteps(levels, options_.num_train_timesteps);
 }
 
 void UniPCMultistep::reset() {

@@ -58,6 +58,15 @@ VideoRequest quick() {
   return r;
 }
 
+ImageRequest small_picture() {
+  ImageRequest r;
+  r.prompt = {"a red cat"};
+  r.height = r.width = 128;
+  r.use_resolution_binning = false;
+  r.decode = false;
+  return r;
+}
+
 std::unique_ptr<VideoPipeline> tiny() { return VideoPipeline::open(support::golden_path("models/wan")); }
 
 // FastVideo's loop, over the network called by hand: to x0 at timesteps 1000, 757 and 522 of a flow shifted by 8, whose
@@ -239,11 +248,7 @@ TEST(Presets, RCMStartsBelowNoiseAlone) {
 
 TEST(GivenPoints, AreTakenBySanaToo) {
   const auto sana = ImagePipeline::open(support::golden_path("models/sana"));
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = r.width = 128;
-  r.use_resolution_binning = false;
-  r.decode = false;
+  ImageRequest r = small_picture();
   r.flow_shift = 3;
   r.scheduler = "flow-euler";
   r.sigma_schedule = "beta";
@@ -290,11 +295,7 @@ TEST(GivenPoints, AreTakenBySanaToo) {
 // Heun's method asks the network twice for each step but the last.
 TEST(GivenPoints, HeunTakesTwiceTheNetwork) {
   const auto sana = ImagePipeline::open(support::golden_path("models/sana"));
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = r.width = 128;
-  r.use_resolution_binning = false;
-  r.decode = false;
+  ImageRequest r = small_picture();
   r.scheduler = "flow-heun";
   r.num_inference_steps = 3;
   int evaluations = 0;
@@ -311,11 +312,7 @@ TEST(GivenPoints, HeunTakesTwiceTheNetwork) {
 
 TEST(GivenPoints, OfSprintAreAngles) {
   const auto sprint = ImagePipeline::open(support::golden_path("models/sana_sprint"));
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = r.width = 128;
-  r.use_resolution_binning = false;
-  r.decode = false;
+  ImageRequest r = small_picture();
   const ImageResult standard = sprint->generate(r);
   for (const std::vector<double>& angles : {std::vector<double>{1.5708, 1.3}, {1.5708, 1.3, 0}}) {
     r.timesteps = angles;
