@@ -28,13 +28,17 @@ struct LoraArguments {
   bool fuse_lora = false;
 };
 
-/// Which weights, and where they compute.
-struct ModelArguments {
-  std::optional<std::string> model;
+/// Parts of a model from elsewhere.
+struct ModelFileArguments {
   std::optional<std::string> transformer;
   std::optional<std::string> text_encoder;
   std::optional<std::string> vae;
   std::optional<std::string> tokenizer;
+};
+
+/// Which weights, and where they compute.
+struct ModelArguments : ModelFileArguments {
+  std::optional<std::string> model;
   std::optional<std::string> variant;
   std::optional<std::string> dtype;
   std::optional<std::string> device;
@@ -111,6 +115,15 @@ struct EmbedArguments : ModelArguments, ReportArguments {
   std::optional<std::string> output;
 };
 
+/// `swan convert`
+struct ConvertArguments : ModelFileArguments, ReportArguments {
+  std::vector<std::string> paths;
+  std::optional<std::string> variant;
+  std::optional<std::string> dtype;
+  std::optional<std::string> to;
+  std::optional<std::string> max_shard_size;
+};
+
 /// `swan info`
 struct InfoArguments {
   std::optional<std::string> model;
@@ -125,7 +138,7 @@ struct CompletionArguments {
 
 /// The whole command line.
 struct Arguments {
-  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kCompletion };
+  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kConvert, kCompletion };
 
   Command command = Command::kHelp;
   std::string help;  ///< for kHelp, what to print
@@ -133,6 +146,7 @@ struct Arguments {
   VideoArguments video;
   EmbedArguments embed;
   InfoArguments info;
+  ConvertArguments convert;
   CompletionArguments completion;
 };
 

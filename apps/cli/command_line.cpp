@@ -99,6 +99,7 @@ Arguments::Command command_of(const std::string& name) {
   if (name == "image") return Arguments::Command::kImage;
   if (name == "video") return Arguments::Command::kVideo;
   if (name == "embed") return Arguments::Command::kEmbed;
+  if (name == "convert") return Arguments::Command::kConvert;
   return name == "info" ? Arguments::Command::kInfo : Arguments::Command::kCompletion;
 }
 

@@ -131,21 +131,24 @@ void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
          file());
 }
 
-void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
-  o.group("Model");
-  o.text("--model", a.model, "DIR|FILE",
-         fmt::format("Repository in diffusers' layout, or the file of a transformer (default: {})", embedded), file());
-  o.text(
-      "--transformer", a.transformer, "FILE|DIR",
-      "Transformer instead of that of --model, or without one: a file in diffusers' or its publisher's names, or the "
-      "folder of one. (none, here and below: without that of --from)",
-      file_or("none"));
+void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& transformer, const char* none) {
+  o.text("--transformer", a.transformer, "FILE|DIR",
+         fmt::format("{}: a file in diffusers' or its publisher's names, or the folder of one{}", transformer, none),
+         file_or("none"));
   o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", file_or("none"));
   o.text("--vae", a.vae, "FILE|DIR", "Autoencoder, likewise", file_or("none"));
   o.text("--tokenizer", a.tokenizer, "DIR|FILE",
          "Tokenizer: its folder, or tokenizer.model, spiece.model or tokenizer.json (default: the one in the text "
          "encoder's file, if there is one)",
          file_or("none"));
+}
+
+void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
+  o.group("Model");
+  o.text("--model", a.model, "DIR|FILE",
+         fmt::format("Repository in diffusers' layout, or the file of a transformer (default: {})", embedded), file());
+  add_model_files(o, a, "Transformer instead of that of --model, or without one",
+                  " (none, here and below: without that of --from)");
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
   o.text(
       "--dtype", a.dtype, "TYPE",
@@ -298,10 +301,33 @@ void define_embed(CLI::App& program, EmbedArguments& a, OptionSet::Hints& hints)
 }
 
 void define_info(CLI::App& program, InfoArguments& a, OptionSet::Hints& hints) {
-  OptionSet o(add_command(program, "info", "Show what a model holds and what it lacks", kInfoExamples), hints);
-  o.text("MODEL", a.model, "", "Repository in diffusers' layout (default: the embedded emoji model)", folder());
+  OptionSet o(add_command(program, "info", "Show what a model or a file is, holds and lacks", kInfoExamples), hints);
+  o.text("MODEL", a.model, "",
+         "Repository in diffusers' layout, a component's folder, or a file of weights or a LoRA (default: the embedded "
+         "emoji model)",
+         file());
   o.text("--variant", a.variant, "NAME", "Look at this variant's weights, such as fp16");
   o.flag("--json", a.json, "Report on one line of JSON");
+}
+
+void define_convert(CLI::App& program, ConvertArguments& a, OptionSet::Hints& hints) {
+  OptionSet o(add_command(program, "convert", "Write a model in another layout", kConvertExamples), hints);
+  o.positionals("PATH", a.paths,
+                "What to read (a file, a component's folder or a repository; may be left out where its parts are "
+                "given), and the name of what to write, which must not be there");
+  o.group("Model");
+  add_model_files(o, a, "Transformer instead of that which is read", "");
+  o.text("--variant", a.variant, "NAME", "Read weights of this variant, such as fp16");
+
+  o.group("Result");
+  o.text("--to", a.to, "LAYOUT",
+         "diffusers (default): a repository, or the folder of the one network that is read; original: a file for each "
+         "network, in its publisher's names",
+         choice({"diffusers", "original"}));
+  o.text("--dtype", a.dtype, "TYPE", "f32, bf16 or f16 (default auto: as stored; what is quantised becomes bf16)",
+         choice({"auto", "f32", "bf16", "f16"}));
+  o.text("--max-shard-size", a.max_shard_size, "SIZE", "Cut weights that are larger into several files (default 5GB)");
+  add_report(o, a);
 }
 
 void define_completion(CLI::App& program, CompletionArguments& a, OptionSet::Hints& hints) {
@@ -318,6 +344,7 @@ void define_commands(CLI::App& program, Arguments& arguments, OptionSet::Hints& 
   define_video(program, arguments.video, hints);
   define_embed(program, arguments.embed, hints);
   define_info(program, arguments.info, hints);
+  define_convert(program, arguments.convert, hints);
   define_completion(program, arguments.completion, hints);
 }
 
@@ -346,6 +373,12 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"low-vram", {"memory-budget"}},
       {"num-threads", {"threads"}},
       {"metadata", {"from"}},
+      {"unet", {"transformer"}},
+      {"diffusion-model", {"transformer"}},
+      {"clip", {"text-encoder"}},
+      {"t5", {"text-encoder"}},
+      {"output-type", {"to"}},
+      {"type", {"dtype"}},
       {"model-path", {"model"}},
       {"frames", {"num-frames"}},
       {"length", {"num-frames"}},

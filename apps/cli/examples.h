@@ -55,8 +55,18 @@ inline constexpr const char* kInfoExamples = R"(Examples:
   swan info models/swan-emoji-256
   swan info ~/models/Sana_600M_512px_diffusers --variant fp16
   swan info models/swan-emoji-256 --json
+  swan info wan2.1_t2v_1.3B_fp16.safetensors            what a file is, and which option takes it
 
 Exit codes: 0 complete, 1 something is missing or damaged, 2 wrong usage.)";
+
+inline constexpr const char* kConvertExamples = R"(Examples:
+  swan convert Wan2.1_VAE.pth vae/                      the folder of one network, for --vae or diffusers
+  swan convert wan2.1_t2v_1.3B_fp16.safetensors wan/ --vae wan_2.1_vae.safetensors \
+      --text-encoder umt5_xxl_fp16.safetensors          a whole repository; this encoder brings its tokenizer
+  swan convert ~/models/Sana_600M_512px_diffusers sana-bf16/ --dtype bf16
+  swan convert wan/transformer wan.safetensors --to original
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.)";
 
 inline constexpr const char* kCompletionExamples = R"(Examples:
   source <(swan completion bash)                                   this session; put it in ~/.bashrc to keep it

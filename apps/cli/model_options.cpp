@@ -54,16 +54,20 @@ void set_loras(const LoraArguments& a, LoadOptions& load) {
   }
 }
 
+void set_model_files(const ModelFileArguments& a, LoadOptions& load) {
+  set_file("--transformer", a.transformer, load.transformer);
+  set_file("--text-encoder", a.text_encoder, load.text_encoder);
+  set_file("--vae", a.vae, load.vae);
+  set_file("--tokenizer", a.tokenizer, load.tokenizer);
+}
+
 void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, int& threads) {
   if (a.model) {
     if (a.model->empty()) throw UsageError("--model is empty; name a folder, or leave it out for the embedded model");
     model = *a.model;
     load.transformer = load.text_encoder = load.vae = load.tokenizer = "";  // those of --from went with its model
   }
-  set_file("--transformer", a.transformer, load.transformer);
-  set_file("--text-encoder", a.text_encoder, load.text_encoder);
-  set_file("--vae", a.vae, load.vae);
-  set_file("--tokenizer", a.tokenizer, load.tokenizer);
+  set_model_files(a, load);
   if (a.variant) load.variant = *a.variant;
   if (a.dtype) load.dtype = parse_choice("--dtype", *a.dtype, {"auto", "f32", "bf16", "f16", "fp8"});
   if (a.device) load.device = parse_device(*a.device);

@@ -7,6 +7,9 @@
 
 namespace swan::cli {
 
+/// Sets the parts of a model that come from elsewhere, as far as they are given. @throws UsageError
+void set_model_files(const ModelFileArguments& arguments, LoadOptions& load);
+
 /// Sets which repository is opened and how, as far as it is given; the cache of embeddings always.
 /// @throws UsageError
 void set_model(const ModelArguments& arguments, std::string& model, LoadOptions& load, int& threads);

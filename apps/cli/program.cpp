@@ -12,6 +12,7 @@
 #include "cli/command_line.h"
 #include "cli/completion.h"
 #include "cli/console.h"
+#include "cli/convert_command.h"
 #include "cli/embed_command.h"
 #include "cli/image_command.h"
 #include "cli/info_command.h"
@@ -51,6 +52,9 @@ int run_command(const std::vector<std::string>& typed) {
       return kExitDone;
     case Arguments::Command::kInfo:
       return run_info(arguments.info) ? kExitDone : kExitFailed;
+    case Arguments::Command::kConvert:
+      run_convert(arguments.convert);
+      return kExitDone;
     case Arguments::Command::kCompletion:
       print_out(completion_script(arguments.completion.shell, command_line.commands()));
       return kExitDone;

@@ -44,6 +44,11 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::string& path) {
   return file;
 }
 
+std::string GgufFile::stored_type(const std::string& name) const {
+  const auto type = types_.find(name);
+  return type == types_.end() ? TensorFile::stored_type(name) : in_lower_case(std::string(type->second->name));
+}
+
 Tensor GgufFile::read(const std::string& name, const TensorEntry& entry) const {
   const GgufType& type = *types_.at(name);
   if (type.dequantise == nullptr) return mapping_->tensor(name, data_offset_ + entry.begin, entry.shape, entry.dtype);

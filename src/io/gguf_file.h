@@ -24,6 +24,9 @@ class GgufFile final : public TensorFile {
   /// @throws Error kNotFound, kIo; as parse_gguf_header
   [[nodiscard]] static std::shared_ptr<const GgufFile> open(const std::string& path);
 
+  [[nodiscard]] const char* container() const noexcept override { return "GGUF"; }
+  [[nodiscard]] std::string stored_type(const std::string& name) const override;
+
  private:
   explicit GgufFile(const std::string& path) : TensorFile(path) {}
   [[nodiscard]] Tensor read(const std::string& name, const TensorEntry& entry) const override;

@@ -102,10 +102,7 @@ class Inspector {
  private:
   void count(const io::SafetensorsFile& file, std::map<std::string, int64_t>& by_dtype) {
     for (const auto& [name, entry] : file.entries()) {
-      std::string dtype = entry.unsupported_dtype.empty() ? dtype_name(entry.dtype) : entry.unsupported_dtype;
-      std::transform(dtype.begin(), dtype.end(), dtype.begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-      by_dtype[dtype] += entry.shape.numel();
+      by_dtype[file.stored_type(name)] += entry.shape.numel();
       info_.parameters += entry.shape.numel();
     }
   }

@@ -18,6 +18,8 @@ class SafetensorsFile final : public TensorFile {
   /// @throws Error kNotFound, kIo, or kCorruptFile naming the file, what is wrong with it and the remedy
   [[nodiscard]] static std::shared_ptr<const SafetensorsFile> open(const std::string& path);
 
+  [[nodiscard]] const char* container() const noexcept override { return "safetensors"; }
+
  private:
   explicit SafetensorsFile(const std::string& path) : TensorFile(path) {}
   [[nodiscard]] Tensor read(const std::string& name, const TensorEntry& entry) const override;

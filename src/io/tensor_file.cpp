@@ -28,4 +28,15 @@ Tensor TensorFile::tensor(const std::string& name) const {
   return read(name, entry);
 }
 
+std::string TensorFile::stored_type(const std::string& name) const {
+  const TensorEntry& entry = entries_.at(name);
+  return entry.unsupported_dtype.empty() ? dtype_name(entry.dtype) : in_lower_case(entry.unsupported_dtype);
+}
+
+std::string in_lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 }  // namespace swan::io

@@ -19,6 +19,9 @@ struct TensorEntry {
   std::string unsupported_dtype = {};
 };
 
+/// ASCII letters alone.
+[[nodiscard]] std::string in_lower_case(std::string text);
+
 /// A file that holds tensors by name, of whatever format; immutable once it is open. Opening reads and checks what
 /// describes the tensors, not the tensors. Thread-safe.
 class TensorFile {
@@ -37,6 +40,12 @@ class TensorFile {
   /// @throws Error kMissingTensor naming some that are there; kUnsupported for an element type that Swan lacks;
   ///         kCorruptFile when the file has been shortened since it was opened, or is damaged there
   [[nodiscard]] Tensor tensor(const std::string& name) const;
+
+  /// What kind of file it is: "safetensors", "torch", "GGUF"; "" of none.
+  [[nodiscard]] virtual const char* container() const noexcept { return ""; }
+  /// What the file calls the type that it stores a tensor in, in lower case: "bf16", "q4_k".
+  /// @throws std::out_of_range for a tensor that is not there
+  [[nodiscard]] virtual std::string stored_type(const std::string& name) const;
 
  protected:
   explicit TensorFile(std::string path) : path_(std::move(path)) {}

@@ -26,6 +26,8 @@ class TorchFile final : public TensorFile {
   ///         also as read_zip_directory and read_torch_pickle do
   [[nodiscard]] static std::shared_ptr<const TorchFile> open(const std::string& path);
 
+  [[nodiscard]] const char* container() const noexcept override { return "torch"; }
+
  private:
   explicit TorchFile(const std::string& path) : TensorFile(path) {}
   void add(const std::string& name, TorchTensor tensor, size_t storage_offset);

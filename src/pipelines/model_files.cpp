@@ -55,12 +55,6 @@ bool is_file(const fs::path& path) {
 
 std::string lasting(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
 
-const char* option_of(std::string_view component) {
-  for (const Part& part : kParts)
-    if (part.component == component) return part.option;
-  return component == "controlnet" ? "--controlnet" : "--model";
-}
-
 // A component's folder, or that of a whole model, whose component it is then.
 io::Component from_folder(const Part& part, const std::string& path) {
   if (is_file(fs::path(path) / "model_index.json")) return io::Repository::open(path).component(part.component);
@@ -197,6 +191,30 @@ ModelFiles open_model(const std::string& path, const LoadOptions& options, const
     repository->replace(c);
   }
   return {std::move(*repository), alone ? "" : is_embedded ? embedded : lasting(model), std::move(files)};
+}
+
+std::string option_of(std::string_view component) {
+  std::string option = "--" + std::string(component);
+  std::replace(option.begin(), option.end(), '_', '-');
+  return option;
+}
+
+io::Component open_component(const std::string& path) {
+  if (!is_folder(path)) {
+    auto checkpoint = io::open_checkpoint(path);
+    const io::CheckpointFormat& format = *checkpoint->format;
+    return {.name = format.component,
+            .library = format.library,
+            .class_name = format.class_name,
+            .directory = "",
+            .checkpoint = std::move(checkpoint)};
+  }
+  const std::string class_name = io::Config::read((fs::path(path) / "config.json").string()).class_name();
+  for (const io::CheckpointFormat& format : io::checkpoint_formats())
+    if (class_name == format.class_name)
+      return {.name = format.component, .library = format.library, .class_name = class_name, .directory = path};
+  fail(ErrorCode::kUnsupported, "{} is a {}, which Swan does not know.", path,
+       class_name.empty() ? "folder without a class in its config.json" : class_name);
 }
 
 std::unique_ptr<tokenizers::Tokenizer> load_tokenizer(const io::Repository& repository) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "io/repository.h"
 #include "swan/pipeline.h"
@@ -23,6 +24,13 @@ struct ModelFiles {
 ///         the one it was given for; kUnsupported for a component that the pipeline cannot use; kNotFound naming the
 ///         option whose component is missing
 [[nodiscard]] ModelFiles open_model(const std::string& path, const LoadOptions& options, const char* embedded);
+
+/// One network by itself: a single file, or the folder that holds config.json and its weights.
+/// @throws Error as open_checkpoint and Config::read; kUnsupported for the folder of a class that Swan does not know
+[[nodiscard]] io::Component open_component(const std::string& path);
+
+/// The option that a component of a pipeline is given with: "--text-encoder".
+[[nodiscard]] std::string option_of(std::string_view component);
 
 /// The tokenizer that goes with a model's text encoder: its folder's, a file, or the one in the text encoder's file.
 /// @throws Error as Tokenizer::load

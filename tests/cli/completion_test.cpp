@@ -45,7 +45,7 @@ TEST(Completion, UnknownShellsAreRefused) {
 
 TEST(CommandLineTest, HelpFitsAnOrdinaryWindowAndShowsExamples) {
   const CommandLine command_line;
-  for (const char* command : {"", "image", "video", "embed", "info", "completion"}) {
+  for (const char* command : {"", "image", "video", "embed", "info", "convert", "completion"}) {
     const std::string help = command_line.help(command);
     EXPECT_NE(help.find("Examples:\n  "), std::string::npos) << command;
     size_t begin = 0;

@@ -205,6 +205,24 @@ ModelInfo inspect_model(const std::string& path, const std::string& /*variant*/)
   fake_engine().inspected = path;
   return fake_engine().info;
 }
+bool is_single_file(const std::string& path) { return path.ends_with(".safetensors"); }
+FileInfo inspect_file(const std::string& path) {
+  FileInfo info = fake_engine().file;
+  info.path = path;
+  return info;
+}
+ConvertResult convert_model(const std::string& path, const LoadOptions& files, const std::string& output,
+                            const ConvertOptions& options, const Callbacks& callbacks) {
+  FakeEngine& fake = fake_engine();
+  fake.model = path;
+  fake.load = files;
+  fake.converted_to = output;
+  fake.convert = options;
+  callbacks.progress("vae", 1, 1);
+  return {
+      .class_name = "",
+      .components = {{.name = "vae", .class_name = "AutoencoderDC", .source = path, .names = "names", .tensors = 3}}};
+}
 Tensor load_tensor(const std::string& path, const std::string& name) {
   if (path == "nan.safetensors") return Tensor::full({1, 4, 2, 2}, NAN);
   if (path != "noise.safetensors" || name != "latents") {

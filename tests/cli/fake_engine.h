@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "swan/convert.h"
 #include "swan/error.h"
+#include "swan/file_info.h"
 #include "swan/pipeline.h"
 #include "swan/video.h"
 #include "swan/video_pipeline.h"
@@ -18,6 +20,9 @@ namespace swan::cli {
 struct FakeEngine {
   std::string model;                          ///< that was opened
   LoadOptions load;                           ///< it was opened with
+  FileInfo file;                              ///< that inspect_file gives
+  std::string converted_to;                   ///< output of the last convert_model
+  ConvertOptions convert;                     ///< of the same
   std::vector<Lora> loras;                    ///< of the last set_loras
   ImageRequest request;                       ///< of the last generate
   std::vector<ImageRequest> requests;         ///< of every generate

@@ -10,5 +10,7 @@ namespace swan::io {
 [[nodiscard]] nlohmann::json default_model_config(std::string_view class_name);
 /// The scheduler_config.json of a pipeline's published repositories; null for other pipelines.
 [[nodiscard]] nlohmann::json default_scheduler_config(std::string_view pipeline);
+/// Its text: JSON as Python writes it, with -Infinity; "" for other pipelines.
+[[nodiscard]] std::string_view default_scheduler_text(std::string_view pipeline);
 
 }  // namespace swan::io
