@@ -218,6 +218,7 @@ io::Component open_component(const std::string& path) {
 }
 
 std::unique_ptr<tokenizers::Tokenizer> load_tokenizer(const io::Repository& repository) {
+  (void)repository.component("text_encoder");  // the greater lack is named first
   const io::Component& c = repository.component("tokenizer");
   if (c.checkpoint)
     return tokenizers::Tokenizer::from_sentencepiece(c.checkpoint->tokenizer, c.checkpoint->config.path());

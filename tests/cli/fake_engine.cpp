@@ -213,15 +213,19 @@ FileInfo inspect_file(const std::string& path) {
 }
 ConvertResult convert_model(const std::string& path, const LoadOptions& files, const std::string& output,
                             const ConvertOptions& options, const Callbacks& callbacks) {
-  FakeEngine& fake = fake_engine();
+  auto& fake = fake_engine();
   fake.model = path;
   fake.load = files;
   fake.converted_to = output;
   fake.convert = options;
   callbacks.progress("vae", 1, 1);
-  return {
-      .class_name = "",
-      .components = {{.name = "vae", .class_name = "AutoencoderDC", .source = path, .names = "names", .tensors = 3}}};
+  ConvertedComponent written;
+  written.name = "vae";
+  written.class_name = "AutoencoderDC";
+  written.source = path;
+  written.names = "names";
+  written.tensors = 3;
+  return {.class_name = "", .components = {written}};
 }
 Tensor load_tensor(const std::string& path, const std::string& name) {
   if (path == "nan.safetensors") return Tensor::full({1, 4, 2, 2}, NAN);

@@ -15,10 +15,9 @@ namespace {
 
 using nlohmann::json;
 
-class ProgramFiles : public testing::Test {
+class ProgramFiles : public ProgramFixture {
  protected:
-  ProgramFiles() { fake_engine() = FakeEngine(); }
-  static void says(ErrorCode /*usage*/, const std::vector<std::string>& arguments, const std::string& text) {
+  static void says(const std::vector<std::string>& arguments, const std::string& text) {
     const Outcome o = run_swan(arguments);
     EXPECT_EQ(o.code, kExitUsage);
     EXPECT_NE(o.err.find(text), std::string::npos) << o.err;
@@ -37,7 +36,7 @@ TEST_F(ProgramFiles, PartsAreNamedByOptions) {
   EXPECT_EQ(load.vae, "v");
   EXPECT_EQ(load.tokenizer, "k");
   for (const char* option : {"--transformer", "--text-encoder", "--vae", "--tokenizer"})
-    says(ErrorCode::kInvalidArgument, {"image", "a", option, ""}, std::string(option) + " is empty");
+    says({"image", "a", option, ""}, std::string(option) + " is empty");
 }
 
 TEST_F(ProgramFiles, ConvertTakesWhatToReadAndWhatToWrite) {
@@ -64,14 +63,13 @@ TEST_F(ProgramFiles, ConvertTakesWhatToReadAndWhatToWrite) {
 }
 
 TEST_F(ProgramFiles, WrongUsageOfConvertIsExplained) {
-  const ErrorCode usage = ErrorCode::kInvalidArgument;
-  says(usage, {"convert"}, "it takes what to read and what to write");
-  says(usage, {"convert", "in"}, "it takes what to read and what to write");
-  says(usage, {"convert", "a", "b", "c"}, "too many names");
-  says(usage, {"convert", "a", ""}, "a name is empty");
-  says(usage, {"convert", "a", "b", "--dtype", "fp8"}, "--dtype is 'fp8'");
-  says(usage, {"convert", "a", "b", "--to", "comfy"}, "--to is 'comfy'");
-  says(usage, {"convert", "a", "b", "--to", "original", "--max-shard-size", "1GB"}, "--max-shard-size is for");
+  says({"convert"}, "it takes what to read and what to write");
+  says({"convert", "in"}, "it takes what to read and what to write");
+  says({"convert", "a", "b", "c"}, "too many names");
+  says({"convert", "a", ""}, "a name is empty");
+  says({"convert", "a", "b", "--dtype", "fp8"}, "--dtype is 'fp8'");
+  says({"convert", "a", "b", "--to", "comfy"}, "--to is 'comfy'");
+  says({"convert", "a", "b", "--to", "original", "--max-shard-size", "1GB"}, "--max-shard-size is for");
   EXPECT_EQ(fake_engine().converted_to, "");
 }
 
@@ -117,7 +115,9 @@ TEST_F(ProgramFiles, InfoOfALoraAndOfAnUnknownFile) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   EXPECT_EQ(json::parse(run_swan({"info", "x.safetensors", "--json"}).out)["ranks"], (json{{"8", 1}, {"16", 2}}));
 
-  file = FileInfo{.problem = "its tensors are of no network", .some_names = {"foo.bar"}};
+  file = {};
+  file.problem = "its tensors are of no network";
+  file.some_names = {"foo.bar"};
   const Outcome o = run_swan({"info", "x.safetensors"});
   EXPECT_EQ(o.code, kExitFailed);
   EXPECT_NE(o.out.find("foo.bar"), std::string::npos) << o.out;
