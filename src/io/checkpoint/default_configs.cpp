@@ -10,19 +10,22 @@ namespace {
 
 // As the publishers' repositories have them; tests compare them with tools/make_random_model/manifests.
 
-constexpr const char* kWanTransformer = R"({"_class_name": "WanTransformer3DModel", "patch_size": [1, 2, 2], "num_attention_heads": 12,
+constexpr const char* kWanTransformer =
+    R"({"_class_name": "WanTransformer3DModel", "patch_size": [1, 2, 2], "num_attention_heads": 12,
   "attention_head_dim": 128, "in_channels": 16, "out_channels": 16, "text_dim": 4096, "freq_dim": 256,
   "ffn_dim": 8960, "num_layers": 30, "cross_attn_norm": true, "qk_norm": "rms_norm_across_heads", "eps": 1e-06,
   "image_dim": null, "added_kv_proj_dim": null, "rope_max_seq_len": 1024, "pos_embed_seq_len": null})";
 
-constexpr const char* kSanaTransformer = R"({"_class_name": "SanaTransformer2DModel", "in_channels": 32, "out_channels": 32, "num_attention_heads": 70,
+constexpr const char* kSanaTransformer =
+    R"({"_class_name": "SanaTransformer2DModel", "in_channels": 32, "out_channels": 32, "num_attention_heads": 70,
   "attention_head_dim": 32, "num_layers": 20, "num_cross_attention_heads": 20, "cross_attention_head_dim": 112,
   "cross_attention_dim": 2240, "caption_channels": 2304, "mlp_ratio": 2.5, "dropout": 0.0,
   "attention_bias": false, "sample_size": 32, "patch_size": 1, "norm_elementwise_affine": false,
   "norm_eps": 1e-06, "interpolation_scale": null, "guidance_embeds": false, "guidance_embeds_scale": 0.1,
   "qk_norm": null, "timestep_scale": 1.0})";
 
-constexpr const char* kUmt5 = R"({"classifier_dropout": 0.0, "d_ff": 10240, "d_kv": 64, "d_model": 4096, "decoder_start_token_id": 0,
+constexpr const char* kUmt5 =
+    R"({"classifier_dropout": 0.0, "d_ff": 10240, "d_kv": 64, "d_model": 4096, "decoder_start_token_id": 0,
   "dense_act_fn": "gelu_new", "dropout_rate": 0.1, "eos_token_id": 1, "feed_forward_proj": "gated-gelu",
   "initializer_factor": 1.0, "is_decoder": false, "is_encoder_decoder": true, "is_gated_act": true,
   "layer_norm_epsilon": 1e-06, "model_type": "umt5", "num_decoder_layers": 24, "num_heads": 64,
@@ -30,7 +33,8 @@ constexpr const char* kUmt5 = R"({"classifier_dropout": 0.0, "d_ff": 10240, "d_k
   "relative_attention_num_buckets": 32, "tie_word_embeddings": true, "use_cache": true, "vocab_size": 256384,
   "architectures": ["UMT5EncoderModel"]})";
 
-constexpr const char* kGemma2 = R"({"attention_bias": false, "attention_dropout": 0.0, "attn_logit_softcapping": 50.0, "bos_token_id": 2,
+constexpr const char* kGemma2 =
+    R"({"attention_bias": false, "attention_dropout": 0.0, "attn_logit_softcapping": 50.0, "bos_token_id": 2,
   "eos_token_id": 1, "final_logit_softcapping": 30.0, "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh",
   "hidden_size": 2304, "initializer_range": 0.02, "intermediate_size": 9216,
   "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention",
@@ -45,7 +49,8 @@ constexpr const char* kGemma2 = R"({"attention_bias": false, "attention_dropout"
   "use_bidirectional_attention": null, "use_cache": true, "vocab_size": 256000,
   "architectures": ["Gemma2Model"]})";
 
-constexpr const char* kWanVae = R"({"_class_name": "AutoencoderKLWan", "base_dim": 96, "decoder_base_dim": null, "z_dim": 16, "dim_mult": [1, 2, 4,
+constexpr const char* kWanVae =
+    R"({"_class_name": "AutoencoderKLWan", "base_dim": 96, "decoder_base_dim": null, "z_dim": 16, "dim_mult": [1, 2, 4,
   4], "num_res_blocks": 2, "attn_scales": [], "temperal_downsample": [false, true, true], "dropout": 0.0,
   "latents_mean": [-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517,
   -0.3632, -0.1922, -0.9497, 0.2503, -0.2921], "latents_std": [2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708,
@@ -53,7 +58,8 @@ constexpr const char* kWanVae = R"({"_class_name": "AutoencoderKLWan", "base_dim
   "in_channels": 3, "out_channels": 3, "patch_size": null, "scale_factor_temporal": 4,
   "scale_factor_spatial": 8})";
 
-constexpr const char* kDcAe = R"({"_class_name": "AutoencoderDC", "in_channels": 3, "latent_channels": 32, "attention_head_dim": 32,
+constexpr const char* kDcAe =
+    R"({"_class_name": "AutoencoderDC", "in_channels": 3, "latent_channels": 32, "attention_head_dim": 32,
   "encoder_block_types": ["ResBlock", "ResBlock", "ResBlock", "EfficientViTBlock", "EfficientViTBlock",
   "EfficientViTBlock"], "decoder_block_types": ["ResBlock", "ResBlock", "ResBlock", "EfficientViTBlock",
   "EfficientViTBlock", "EfficientViTBlock"], "encoder_block_out_channels": [128, 256, 512, 512, 1024, 1024],
@@ -64,7 +70,8 @@ constexpr const char* kDcAe = R"({"_class_name": "AutoencoderDC", "in_channels":
   "encoder_out_shortcut": true, "decoder_in_shortcut": true, "decoder_conv_act_fn": "relu",
   "scaling_factor": 0.41407})";
 
-constexpr const char* kUniPC = R"({"_class_name": "UniPCMultistepScheduler", "_diffusers_version": "0.42.1", "beta_end": 0.02,
+constexpr const char* kUniPC =
+    R"({"_class_name": "UniPCMultistepScheduler", "_diffusers_version": "0.42.1", "beta_end": 0.02,
   "beta_schedule": "linear", "beta_start": 0.0001, "disable_corrector": [], "dynamic_thresholding_ratio": 0.995,
   "final_sigmas_type": "zero", "flow_shift": 3.0, "lower_order_final": true, "num_train_timesteps": 1000,
   "predict_x0": true, "prediction_type": "flow_prediction", "rescale_betas_zero_snr": false,
@@ -74,7 +81,8 @@ constexpr const char* kUniPC = R"({"_class_name": "UniPCMultistepScheduler", "_d
   "use_beta_sigmas": false, "use_dynamic_shifting": false, "use_exponential_sigmas": false,
   "use_flow_sigmas": true, "use_karras_sigmas": false})";
 
-constexpr const char* kDpmSolver = R"({"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.42.1", "algorithm_type": "dpmsolver++",
+constexpr const char* kDpmSolver =
+    R"({"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.42.1", "algorithm_type": "dpmsolver++",
   "beta_end": 0.02, "beta_schedule": "linear", "beta_start": 0.0001, "dynamic_thresholding_ratio": 0.995,
   "euler_at_final": false, "final_sigmas_type": "zero", "flow_shift": 3.0, "lambda_min_clipped": -Infinity,
   "lower_order_final": true, "num_train_timesteps": 1000, "prediction_type": "flow_prediction",
@@ -84,7 +92,8 @@ constexpr const char* kDpmSolver = R"({"_class_name": "DPMSolverMultistepSchedul
   "use_exponential_sigmas": false, "use_flow_sigmas": true, "use_karras_sigmas": false, "use_lu_lambdas": false,
   "variance_type": null})";
 
-constexpr const char* kScm = R"({"_class_name": "SCMScheduler", "_diffusers_version": "0.42.1", "num_train_timesteps": 1000,
+constexpr const char* kScm =
+    R"({"_class_name": "SCMScheduler", "_diffusers_version": "0.42.1", "num_train_timesteps": 1000,
   "prediction_type": "trigflow", "sigma_data": 0.5})";
 
 struct Named {
