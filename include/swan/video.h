@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "swan/export.h"
 #include "swan/image.h"
@@ -62,6 +63,13 @@ class SWAN_API VideoWriter {
 /// Throws what VideoWriter::open would for an extension it does not know or an encoder that is not there: to fail
 /// before a long run, not after it.
 SWAN_API void check_video_path(const std::string& path);
+
+/// The frames of a clip, the first `max_frames` of them, by the file's content: MP4, WebM, GIF, MOV or AVI as far as
+/// this machine's libav decodes them; of a folder its pictures in the order of their names; a picture is one frame.
+/// Rotations that a file asks for are not carried out.
+/// @throws Error kNotFound, kIo, kCorruptFile naming the path; kUnsupported for another kind of file, frames of more
+///         than 16384 pixels a side or of several sizes, or where libav is not there
+[[nodiscard]] SWAN_API std::vector<Image> read_video(const std::string& path, int64_t max_frames);
 
 /// The metadata that a VideoWriter wrote, by the file's content rather than its name; of a folder, that of its first
 /// frame. The comment of another program is returned as "Comment".

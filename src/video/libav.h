@@ -17,8 +17,8 @@ extern "C" {
 #include <memory>
 #include <string>
 
-// libav is loaded when the first video is written. Linked, it would bring 130 libraries into every start of every
-// program that uses Swan: 70 ms and 20 MB. It also may be absent; WebP and PNG frames do without.
+// libav is loaded when the first video is written or read. Linked, it would bring 130 libraries into every start of
+// every program that uses Swan: 70 ms and 20 MB. It also may be absent; WebP and PNG frames do without.
 namespace swan::video {
 
 // clang-format off
@@ -29,11 +29,13 @@ namespace swan::video {
 #define SWAN_AVCODEC_FUNCTIONS(X) \
   X(av_packet_alloc) X(av_packet_free) X(av_packet_rescale_ts) X(avcodec_alloc_context3) \
   X(avcodec_find_encoder_by_name) X(avcodec_free_context) X(avcodec_open2) X(avcodec_parameters_from_context) \
-  X(avcodec_receive_packet) X(avcodec_send_frame)
+  X(avcodec_receive_packet) X(avcodec_send_frame) X(av_packet_unref) X(avcodec_parameters_to_context) \
+  X(avcodec_receive_frame) X(avcodec_send_packet)
 #define SWAN_AVFORMAT_FUNCTIONS(X) \
   X(av_guess_format) X(av_interleaved_write_frame) X(av_write_trailer) X(avformat_alloc_output_context2) \
   X(avformat_free_context) X(avformat_new_stream) X(avformat_write_header) X(avio_alloc_context) \
-  X(avio_context_free) X(avio_flush)
+  X(avio_context_free) X(avio_flush) X(av_find_best_stream) X(av_read_frame) X(avformat_close_input) \
+  X(avformat_find_stream_info) X(avformat_open_input)
 #define SWAN_SWSCALE_FUNCTIONS(X) \
   X(sws_alloc_context) X(sws_freeContext) X(sws_getCoefficients) X(sws_init_context) X(sws_scale) \
   X(sws_setColorspaceDetails)

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <vector>
@@ -267,6 +268,13 @@ Image read_image(const std::string& path) {
   if (path != "fox.png") throw Error(ErrorCode::kNotFound, fmt::format("there is no '{}'", path));
   return {.width = 1, .height = 1, .rgb = {9, 8, 7}};
 }
+std::vector<Image> read_video(const std::string& path, int64_t max_frames) {
+  if (path != "fox.mp4") throw Error(ErrorCode::kNotFound, fmt::format("there is no '{}'", path));
+  constexpr int64_t kFrames = 7;
+  return std::vector<Image>(static_cast<size_t>(std::min(kFrames, max_frames)),
+                            Image{.width = 1, .height = 1, .rgb = {9, 8, 7}});
+}
+
 ImageMetadata read_image_metadata(const std::string& path) {
   if (fake_engine().metadata_error) throw Error(*fake_engine().metadata_error, fmt::format("'{}' is no picture", path));
   return fake_engine().metadata;
