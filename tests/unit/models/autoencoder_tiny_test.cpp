@@ -16,6 +16,7 @@
 #include "support/device.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
+#include "support/tiny_decoder.h"
 
 namespace swan::models {
 namespace {
@@ -69,38 +70,11 @@ Planes stacked(Planes a, const Planes& b) {
   return a;
 }
 
-// The entries of a decoder: its sequence with names, and random weights for it.
+// A decoder with random weights.
 class Oracle {
  public:
-  struct Kind {
-    bool video;
-    int64_t latent_channels;
-    std::vector<int64_t> channels;  // of each stage; the last is what the last convolution reads
-    std::vector<int64_t> grow;      // frames of each stage, of clips
-    int64_t blocks = 3;
-  };
-
-  Oracle(const Kind& kind, std::string prefix) : kind_(kind), prefix_(std::move(prefix)) {
-    int64_t i = 1;
-    const auto& n = kind_.channels;
-    add(i, "weight", {n[0], kind_.latent_channels, 3, 3});
-    add(i, "bias", {n[0]});
-    i = 3;
-    const size_t stages = n.size() - 1;
-    for (size_t s = 0; s < stages; ++s) {
-      for (int64_t b = 0; b < kind_.blocks; ++b) add_block(i++, n[s]);
-      ++i;  // nn.Upsample
-      if (kind_.video) add(i++, "conv.weight", {n[s] * kind_.grow[s], n[s], 1, 1});
-      add(i++, "weight", {n[s + 1], n[s], 3, 3});
-    }
-    if (kind_.video) {
-      ++i;  // ReLU
-    } else {
-      add_block(i++, n.back());
-    }
-    add(i, "weight", {3, n.back(), 3, 3});
-    add(i, "bias", {3});
-  }
+  Oracle(const support::TinyDecoderKind& kind, const std::string& prefix)
+      : tensors(support::TinyDecoderWeights(kind, prefix).tensors), kind_(kind), prefix_(prefix) {}
 
   Tensors tensors;
 
@@ -162,17 +136,6 @@ class Oracle {
   }
 
  private:
-  void add(int64_t i, const std::string& what, const Shape& shape) {
-    Tensor t = generator_.randn(shape);
-    const double size = shape.rank() == 4 ? 1.2 / std::sqrt(static_cast<double>(shape[1] * shape[2] * shape[3])) : 0.1;
-    for (int64_t n = 0; n < t.numel(); ++n) t.data_mut<float>()[n] *= static_cast<float>(size);
-    tensors[prefix_ + std::to_string(i) + "." + what] = t;
-  }
-  void add_block(int64_t i, int64_t n) {
-    add(i, "conv.0.weight", {n, kind_.video ? 2 * n : n, 3, 3});
-    for (const char* at : {"2", "4"}) add(i, std::string("conv.") + at + ".weight", {n, n, 3, 3});
-    for (const char* at : {"0", "2", "4"}) add(i, std::string("conv.") + at + ".bias", {n});
-  }
   [[nodiscard]] Tensor get(int64_t i, const std::string& what) const {
     return tensors.at(prefix_ + std::to_string(i) + "." + what);
   }
@@ -196,15 +159,11 @@ class Oracle {
     }
   }
 
-  Kind kind_;
+  support::TinyDecoderKind kind_;
   std::string prefix_;
-  Generator generator_{11};
 };
 
-// taesana_decoder.pth: five doublings; its names stand alone.
-const Oracle::Kind kSana = {.video = false, .latent_channels = 5, .channels = {9, 6, 4, 4, 4, 4}, .grow = {}};
-// taew2_1: three doublings, of which two multiply frames.
-const Oracle::Kind kWan = {.video = true, .latent_channels = 3, .channels = {7, 6, 4, 5}, .grow = {1, 2, 2}};
+const support::TinyDecoderKind kSana = support::tiny_sana(5), kWan = support::tiny_wan(3);
 
 std::shared_ptr<io::Weights> write(const support::TempDir& dir, const Tensors& tensors) {
   io::write_safetensors(dir.file("w.safetensors"), tensors);
