@@ -71,6 +71,9 @@ struct ReportArguments {
 
 /// What `swan image` and `swan video` share.
 struct GenerateArguments : PromptArguments, ModelArguments, LoraArguments, SamplingArguments, ReportArguments {
+  std::optional<std::string> image;
+  std::optional<std::string> strength;
+  std::optional<std::string> mask;
   std::optional<std::string> from;
   std::optional<std::string> output;
   std::optional<std::string> save_latents;
@@ -80,8 +83,6 @@ struct GenerateArguments : PromptArguments, ModelArguments, LoraArguments, Sampl
 struct ImageArguments : GenerateArguments {
   std::optional<std::string> num_images;
   std::optional<std::string> complex_instruction;
-  std::optional<std::string> image;
-  std::optional<std::string> strength;
   std::optional<std::string> max_timesteps;
   std::optional<std::string> intermediate_timesteps;
   std::optional<std::string> pag_scale;
@@ -100,6 +101,7 @@ struct VideoArguments : GenerateArguments {
   std::optional<std::string> preset;
   std::optional<std::string> num_videos;
   std::optional<std::string> num_frames;
+  std::optional<std::string> video;
   std::optional<std::string> fps;
   std::optional<std::string> crf;
 };

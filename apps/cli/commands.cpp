@@ -88,11 +88,33 @@ void add_instruction(OptionSet& o, std::optional<std::string>& instruction) {
          file_or("none"));
 }
 
-void add_sprint(OptionSet& o, ImageArguments& a) {
-  o.group("Sana-Sprint");
+void add_start(OptionSet& o, ImageArguments& a) {
+  o.group("Start");
   o.text("--image", a.image, "FILE", "PNG, WebP or JPEG to start from; it is scaled to the size of the result", file());
   o.text("--strength", a.strength, "X",
          "How far to leave --image behind, 0 to 1 (default 0.6); of N steps the last N times X are taken, rounded up");
+  o.text("--mask", a.mask, "FILE",
+         "Picture of the size of --image: what is white there is drawn anew, what is black stays as it is", file());
+}
+
+void add_start(OptionSet& o, VideoArguments& a) {
+  o.group("Start");
+  o.text("--video", a.video, "FILE|DIR",
+         "MP4, WebM or GIF to start from, or a folder of pictures: its first --num-frames frames, or 81; they are "
+         "scaled to "
+         "the size of the result",
+         file());
+  o.text("--image", a.image, "FILE", "A picture to start every frame from, instead of --video", file());
+  o.text("--strength", a.strength, "X",
+         "How far to leave the start behind, 0 to 1 (default 0.8); of N steps the last N times X are taken, rounded "
+         "down");
+  o.text("--mask", a.mask, "FILE",
+         "Picture of the start's size: in all frames what is white there is made anew, what is black stays as it is",
+         file());
+}
+
+void add_sprint(OptionSet& o, ImageArguments& a) {
+  o.group("Sana-Sprint");
   o.text("--max-timesteps", a.max_timesteps, "X", "The angle of the first step (default 1.5708, noise alone)");
   o.text("--intermediate-timesteps", a.intermediate_timesteps, "X|none",
          "The angle of the second of two steps (default 1.3); none: half of the first", choice({"none"}));
@@ -136,7 +158,9 @@ void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& tra
          fmt::format("{}: a file in diffusers' or its publisher's names, or the folder of one{}", transformer, none),
          file_or("none"));
   o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", file_or("none"));
-  o.text("--vae", a.vae, "FILE|DIR", "Autoencoder, likewise", file_or("none"));
+  o.text("--vae", a.vae, "FILE|DIR",
+         "Autoencoder, likewise; or the decoder of a tiny one (TAESANA for Sana, TAEW2.1 for Wan), for quick looks",
+         file_or("none"));
   o.text("--tokenizer", a.tokenizer, "DIR|FILE",
          "Tokenizer: its folder, or tokenizer.model, spiece.model or tokenizer.json (default: the one in the text "
          "encoder's file, if there is one)",
@@ -240,6 +264,7 @@ void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints)
   o.text("-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)");
   add_sampling(o, a, kImageWords);
   add_pag(o, a);
+  add_start(o, a);
   add_sprint(o, a);
   add_control(o, a);
 
@@ -269,6 +294,7 @@ void define_video(CLI::App& program, VideoArguments& a, OptionSet::Hints& hints)
          listed("Steps, guidance, shift and scheduler of models distilled to a few steps; other options override it:",
                 described_presets()),
          choice(preset_choices()));
+  add_start(o, a);
 
   o.group(kReportGroup);
   o.text("-o,--output", a.output, "FILE|DIR/",
@@ -362,6 +388,9 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"num-images", {"num-videos"}},
       {"num-videos", {"num-images"}},
       {"chi", {"complex-instruction"}},
+      {"tae", {"vae"}},
+      {"taesd", {"vae"}},
+      {"decoder", {"vae"}},
       {"precision", {"dtype"}},
       {"loras", {"lora"}},
       {"adapter", {"lora"}},
@@ -400,6 +429,10 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"init-image", {"image"}},
       {"input-image", {"image"}},
       {"img", {"image"}},
+      {"init-video", {"video"}},
+      {"input-video", {"video"}},
+      {"inpaint", {"mask"}},
+      {"mask-image", {"mask"}},
       {"denoising-strength", {"strength"}},
       {"image-strength", {"strength"}},
       {"pag", {"pag-scale"}},

@@ -15,6 +15,7 @@
 #include "cli/seed_options.h"
 #include "cli/values.h"
 #include "swan/error.h"
+#include "swan/image.h"
 
 namespace swan::cli {
 
@@ -57,6 +58,18 @@ void set_shared(const GenerateArguments& a, const std::optional<std::string>& co
   set_sampling(a, job.request);
   set_model(a, job.model, job.load, job.threads);
   set_loras(a, job.load);
+}
+
+/// Sets how far the start is left behind, and what of it. @param start  whether there is one
+/// @param needed  for the message: "--image FILE, the picture to start from"
+/// @throws UsageError, Error
+template <typename Request>
+void set_strength(const GenerateArguments& a, bool start, const char* needed, Request& request) {
+  for (const auto& [option, given] : {std::pair("--strength", &a.strength), {"--mask", &a.mask}}) {
+    if (*given && !start) throw UsageError(fmt::format("{} needs {}", option, needed));
+  }
+  if (a.strength) request.strength = parse_number("--strength", *a.strength, 0, 1);
+  if (a.mask) request.mask = read_image(*a.mask);
 }
 
 }  // namespace swan::cli

@@ -25,14 +25,14 @@ void set_sprint(const ImageArguments& a, ImageRequest& request) {
             ? 0
             : parse_number("--intermediate-timesteps", *a.intermediate_timesteps, 0.001, kQuarterTurn);
   }
-  if (a.strength) {
-    if (!a.image) throw UsageError("--strength needs --image FILE, the picture to start from");
-    request.strength = parse_number("--strength", *a.strength, 0, 1);
-  }
-  if (a.image) {
-    if (a.latents) throw UsageError("--image and --latents both say what to start from; give one of them");
-    request.image = read_image(*a.image);
-  }
+}
+
+// A picture to start from.
+void set_start(const ImageArguments& a, ImageRequest& request) {
+  set_strength(a, a.image.has_value(), "--image FILE, the picture to start from", request);
+  if (!a.image) return;
+  if (a.latents) throw UsageError("--image and --latents both say what to start from; give one of them");
+  request.image = read_image(*a.image);
 }
 
 void set_pag(const ImageArguments& a, ImageRequest& request) {
@@ -86,6 +86,7 @@ ImageJob convert(const ImageArguments& a) {
   ImageJob job;
   std::vector<std::string> replaced;
   if (a.image) replaced.emplace_back("image");
+  if (a.mask) replaced.emplace_back("mask");
   if (a.control_image) replaced.emplace_back("control_image");
   if (a.from) repeat(*a.from, request_from_parameters(settings_to_repeat(a, "image", replaced)), job);
   set_shared(a, a.num_images, job);
@@ -97,6 +98,7 @@ ImageJob convert(const ImageArguments& a) {
     job.request.complex_human_instruction = read_instruction(*a.complex_instruction);
   }
   set_pag(a, job.request);
+  set_start(a, job.request);
   set_sprint(a, job.request);
   set_control(a, job);
   return job;

@@ -20,17 +20,32 @@ void repeat_file(const nlohmann::ordered_json& settings, bool same_format, SaveV
   }
 }
 
+// Frames to start from.
+void set_start(const VideoArguments& a, VideoRequest& request) {
+  set_strength(a, a.video || a.image, "--video FILE, the clip to start from, or --image FILE", request);
+  if (!a.video && !a.image) return;
+  if (a.video && a.image) throw UsageError("--video and --image both say what to start from; give one of them");
+  if (a.latents) throw UsageError("--video or --image and --latents all say what to start from; give one of them");
+  constexpr int64_t kFrames = 81;  // without --num-frames: what models make by default
+  request.video =
+      a.video ? read_video(*a.video, request.num_frames.value_or(kFrames)) : std::vector<Image>{read_image(*a.image)};
+}
+
 VideoJob convert(const VideoArguments& a) {
   VideoJob job;
   std::string settings;
   if (a.from) {
-    settings = settings_to_repeat(a, "video");
+    std::vector<std::string> replaced;
+    if (a.video || a.image) replaced.emplace_back("video");
+    if (a.mask) replaced.emplace_back("mask");
+    settings = settings_to_repeat(a, "video", replaced);
     repeat(*a.from, video_request_from_parameters(settings), job);
   }
   if (a.preset) unset_preset(job.request);
   set_shared(a, a.num_videos, job);
   if (a.preset) apply_preset(parse_choice("--preset", *a.preset, preset_choices()), job.request);
   if (a.num_frames) job.request.num_frames = parse_integer("--num-frames", *a.num_frames, 1, kMaxFrames);
+  set_start(a, job.request);
 
   const std::string extension = video_extension(job.output);
   if (a.from) repeat_file(parse_settings(settings), video_extension(*a.from) == extension, job.save);

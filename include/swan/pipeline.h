@@ -50,6 +50,8 @@ struct LoadOptions {
   // or the publisher's own names), a component's folder, or the folder of a whole model whose component it is then.
   std::string transformer = {};
   std::string text_encoder = {};
+  /// Besides those: a tiny autoencoder's decoder (TAESANA for Sana, TAEW2.1 for Wan), which decodes at a fraction of
+  /// the time, for quick looks. Pictures to start from are encoded by the repository's vae even then.
   std::string vae = {};
   /// A folder, or tokenizer.model, spiece.model or tokenizer.json. Empty: that in the text encoder's file, if it holds
   /// one, else the repository's.
@@ -137,6 +139,16 @@ struct ImageRequest {
   ControlPreprocess control_preprocess = ControlPreprocess::kNone;
   std::optional<double> controlnet_conditioning_scale;  ///< how much the control image counts; default 1
 
+  /// A picture to start from instead of noise alone; it is scaled to height and width. Latents cannot be given too. Not
+  /// with a ControlNet.
+  std::optional<Image> image;
+  /// How far to leave the picture behind, 0 to 1, where all steps are taken; default 0.6. Of N steps the last
+  /// N * strength, rounded up, are taken. Nothing without a picture.
+  std::optional<double> strength;
+  /// Which part of `image` is drawn anew, a picture of its size: white is, black is kept to the bit (where resolutions
+  /// are not binned), grey is mixed of both.
+  std::optional<Image> mask;
+
   bool decode = true;  ///< false: only latents are returned (output_type "latent")
 
   // Sana-Sprint alone
@@ -144,11 +156,6 @@ struct ImageRequest {
   /// The angle of the second of two steps, between 0 and max_timesteps; 0: none, evenly spaced as other numbers of
   /// steps. Default: 1.3 of two steps, else none.
   std::optional<double> intermediate_timesteps;
-  /// A picture to start from instead of noise alone; it is scaled to height and width. Latents cannot be given too.
-  std::optional<Image> image;
-  /// How far to leave the picture behind, 0 to 1, where all steps are taken; default 0.6. Of N steps the last
-  /// N * strength, rounded up, are taken. Nothing without a picture.
-  std::optional<double> strength;
 };
 
 /// What a pipeline does with a request that does not say.

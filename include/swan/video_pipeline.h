@@ -33,6 +33,16 @@ struct VideoRequest {
   Tensor latents;                  ///< [B, C, T, h, w] f32 initial noise instead of the seed's
   PromptEmbeddings prompt_embeds;  ///< instead of prompt: its text encoder is not needed then
   PromptEmbeddings negative_prompt_embeds;
+  /// Frames to start from instead of noise alone, as many as num_frames or more: the first are taken, scaled to height
+  /// and width. One picture stands for all frames. Latents cannot be given too. num_frames is then, if not set, the
+  /// largest that they suffice for.
+  std::vector<Image> video = {};
+  /// How far to leave the frames behind, 0 to 1, where all steps are taken; default 0.8. Of N steps the last
+  /// N * strength, rounded down, are taken. Nothing without frames.
+  std::optional<double> strength;
+  /// Which part of all frames is drawn anew, a picture of their size: white is, black is kept to the bit, grey is
+  /// mixed.
+  std::optional<Image> mask;
   int max_sequence_length = 512;        ///< tokens
   std::optional<VaeTiling> vae_tiling;  ///< decode in tiles of these sizes, as diffusers does; not set: whole
   bool decode = true;                   ///< false: only latents are returned (output_type "latent")
@@ -97,9 +107,9 @@ struct VideoResult {
   size_t peak_bytes = 0;                                         ///< largest resident set of the process so far
 };
 
-/// A text-to-video pipeline over one repository in diffusers' layout. Networks are loaded when their stage needs them
-/// and leave memory after it: the text encoder is streamed from its file layer by layer. One generate at a time per
-/// object.
+/// A text-to-video and video-to-video pipeline over one repository in diffusers' layout. Networks are loaded when their
+/// stage needs them and leave memory after it: the text encoder is streamed from its file layer by layer. One generate
+/// at a time per object.
 class SWAN_API VideoPipeline {
  public:
   virtual ~VideoPipeline();

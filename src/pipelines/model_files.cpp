@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "io/checkpoint/default_configs.h"
 #include "pipelines/parameters.h"
+#include "pipelines/tiny_vae.h"
 #include "swan/video_pipeline.h"
 
 namespace swan::pipelines {
@@ -171,7 +172,8 @@ ModelFiles open_model(const std::string& path, const LoadOptions& options, const
 
   std::vector<io::Component> given;
   for (const Part& part : kParts)
-    if (const std::string& file = files.*part.path; !file.empty())
+    if (const std::string& file = files.*part.path;
+        !file.empty() && !(part.path == &LoadOptions::vae && is_tiny_vae(file)))
       given.push_back(open_part(part, file, repository ? &*repository : nullptr));
   const auto has_tokenizer = [](const io::Component& c) { return c.checkpoint && !c.checkpoint->tokenizer.empty(); };
   const auto encoder = std::find_if(given.begin(), given.end(), has_tokenizer);

@@ -158,6 +158,14 @@ io::Config open_settings(const std::string& json, const std::string& what, bool 
     fail(ErrorCode::kInvalidArgument,
          "{} say that a picture in a file was the start, which they do not hold; give that file again with --image.",
          what);
+  if (c.has("video"))
+    fail(ErrorCode::kInvalidArgument,
+         "{} say that frames in a file were the start, which they do not hold; give that file again with --video or "
+         "--image.",
+         what);
+  if (c.has("mask"))
+    fail(ErrorCode::kInvalidArgument,
+         "{} say that a mask in a file was used, which they do not hold; give that file again with --mask.", what);
   if (c.has("control_image"))
     fail(ErrorCode::kInvalidArgument,
          "{} say that a picture in a file was the control, which they do not hold; give that file again with "
@@ -184,6 +192,7 @@ std::string parameters_of(const ImageRequest& r, const RunFacts& facts, int64_t 
   if (r.image) {
     j["image"] = "given";
     j["strength"] = facts.strength;
+    if (r.mask) j["mask"] = "given";
   }
   if (r.pag_scale || facts.pag_scale > 0) j["pag_scale"] = facts.pag_scale;
   if (r.pag_adaptive_scale) j["pag_adaptive_scale"] = *r.pag_adaptive_scale;
@@ -200,6 +209,11 @@ std::string parameters_of(const VideoRequest& r, const RunFacts& facts, int64_t 
   Json j = common(r, facts, index, r.num_videos_per_prompt);
   j["num_videos_per_prompt"] = r.num_videos_per_prompt;
   j["num_frames"] = facts.num_frames;
+  if (!r.video.empty()) {
+    j["video"] = "given";
+    j["strength"] = facts.strength;
+    if (r.mask) j["mask"] = "given";
+  }
   return text_of(j);
 }
 
@@ -238,6 +252,7 @@ RepeatableVideoRequest video_request_from_parameters(const std::string& json) {
   r.guidance_scale = c.require<double>("guidance_scale");
   r.num_videos_per_prompt = pipelines::small_int(c, "num_videos_per_prompt", 1);
   r.num_frames = c.require_in("num_frames", 1, 1 << 20);
+  r.strength = c.optional<double>("strength");
   return out;
 }
 

@@ -20,6 +20,7 @@
 #include "pipelines/parameters.h"
 #include "pipelines/prompt_embeddings.h"
 #include "pipelines/request_checks.h"
+#include "pipelines/resample.h"
 #include "pipelines/stages.h"
 #include "pipelines/timesteps.h"
 
@@ -84,6 +85,11 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
   if (transformer_config_.in_channels != vae_config_.latent_channels)
     fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and the vae has {}.",
          repository_.path(), transformer_config_.in_channels, vae_config_.latent_channels);
+  tiny_ = TinyVae::open(options_, compute_,
+                        {.latent_channels = vae_config_.latent_channels,
+                         .spatial_compression_ratio = vae_config_.spatial_compression_ratio(),
+                         .temporal_compression_ratio = 1,
+                         .video = false});
   (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
   adapters_.read(repository_, options_, {});
 }
@@ -129,6 +135,7 @@ SanaPipeline::Plan SanaPipeline::check_inputs(const ImageRequest& r) const {
     wrong(fmt::format("the initial latents have shape {}, but {} pictures of {} x {} pixels need {}.",
                       r.latents.shape(), plan.batch, plan.render.width, plan.render.height, plan.latents));
   check_tiling(r.vae_tiling, ratio);
+  tiny_.check_tiling(r.vae_tiling.has_value());
   check_control(r);
   plan_pag(plan);
 
@@ -180,9 +187,7 @@ void SanaPipeline::plan_pag(Plan& plan) const {
 
 void SanaPipeline::plan_sampling(Plan& plan) const {
   const ImageRequest& r = plan.request;
-  for (const auto& [given, option] : {std::pair(r.image.has_value(), "image"),
-                                      {r.strength.has_value(), "strength"},
-                                      {r.max_timesteps.has_value(), "max_timesteps"},
+  for (const auto& [given, option] : {std::pair(r.max_timesteps.has_value(), "max_timesteps"),
                                       {r.intermediate_timesteps.has_value(), "intermediate_timesteps"}})
     if (given)
       fail(ErrorCode::kUnsupported, "{}: '{}' is for Sana-Sprint's models alone, and this is a {}; leave it out.",
@@ -191,6 +196,39 @@ void SanaPipeline::plan_sampling(Plan& plan) const {
   plan.scheduler =
       schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift, r.sigma_schedule);
   plan.scheduler->set_timesteps(timestep_choice(r, plan.num_inference_steps));
+  plan.first_step = plan.scheduler->order() * plan_picture(plan);
+  plan.scheduler->set_begin_index(plan.first_step);
+}
+
+int SanaPipeline::plan_picture(Plan& plan) const {
+  const ImageRequest& r = plan.request;
+  constexpr double kStrength = 0.6;
+  if (r.image && controlled())
+    fail(ErrorCode::kUnsupported,
+         "{}: 'image', a picture to start from, and a ControlNet do not go together yet; leave one of them out.",
+         repository_.path());
+  check_start({.noun = "picture",
+               .option = "image",
+               .given = r.image.has_value(),
+               .strength = r.strength.has_value(),
+               .mask = r.mask.has_value(),
+               .latents = r.latents.defined()});
+  if (!r.image) return 0;
+  plan.strength = r.strength.value_or(kStrength);
+  if (r.mask) {
+    if (r.mask->width != r.image->width || r.mask->height != r.image->height)
+      fail(ErrorCode::kInvalidArgument,
+           "the mask has {} x {} pixels and the picture that it is of {} x {}: give one of the same size.",
+           r.mask->width, r.mask->height, r.image->width, r.image->height);
+    plan.mask.emplace(*r.mask, plan.render);
+  }
+  return first_step(plan.strength, plan.num_inference_steps, /*whole_steps=*/false);
+}
+
+std::optional<LatentBlend> SanaPipeline::blend(const Plan& plan, const Tensor& image_latents, const Tensor& noise,
+                                               Context& ctx) {
+  if (!plan.mask) return std::nullopt;
+  return LatentBlend(plan.mask->latent_mask(plan.latents), repeat_rows(image_latents, plan.batch, ctx), noise, ctx);
 }
 
 PromptEncoder& SanaPipeline::encoder() {
@@ -272,8 +310,12 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
   const Shape& shape = plan.latents;
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(shape, ctx);
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
-  latents = initial_sample(latents.on(ctx.device()), *plan.scheduler, ctx);
-  if (plan.scheduler->needs_noise()) noise.prepare(shape, steps, ctx);
+  latents = latents.on(ctx.device());
+  const std::optional<LatentBlend> keep = blend(plan, image_latents, latents, ctx);
+  latents = r.image
+                ? plan.scheduler->add_noise(repeat_rows(image_latents, plan.batch, ctx), latents, plan.first_step, ctx)
+                : initial_sample(latents, *plan.scheduler, ctx);
+  if (plan.scheduler->needs_noise()) noise.prepare(shape, steps - plan.first_step, ctx);
 
   // The network computes in its own dtype, the solver in f32.
   Context network = network_context(ctx);
@@ -297,7 +339,7 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
   FiniteChecks checks(ctx);
   const Tensor timesteps =
       all_timesteps(plan.scheduler->timesteps(), rows, transformer_config_.timestep_scale).on(ctx.device());
-  for (int i = 0; i < steps; ++i) {
+  for (int i = plan.first_step; i < steps; ++i) {
     ctx.check_cancelled();
     const std::array inputs = {latents, timesteps.slice(i, i + 1).reshape({rows})};
     Tensor noise_pred = replay.run(inputs, predict);
@@ -321,6 +363,10 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
     }
     const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(shape, ctx) : Tensor();
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
+    if (keep) {
+      const float sigma = plan.scheduler->sigmas()[static_cast<size_t>(i) + 1];
+      latents = (*keep)(latents, 1 - sigma, sigma, ctx);
+    }
     stages.step();
   }
   checks.add(latents, "the last denoising step (scheduler)");
@@ -364,16 +410,24 @@ Tensor SanaPipeline::encode_image(const Plan& plan, Context& ctx) {
 
 // 6. and 7. Decode, one picture after the other, and post-process
 std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents, Stages& stages, Context& ctx) {
-  choose_tiling(*vae_, plan.request.vae_tiling, plan.render, kDecodedAtOnce);
-  Context network = ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
-  const auto scale = static_cast<float>(vae_config_.scaling_factor);
+  if (!tiny_.used()) choose_tiling(*vae_, plan.request.vae_tiling, plan.render, kDecodedAtOnce);
+  Context network = tiny_.used() ? tiny_.context(ctx, compute_)
+                                 : ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
+  const auto scale = static_cast<float>(tiny_.used() ? 1 : vae_config_.scaling_factor);
+  const Image original = plan.mask ? resize_lanczos(*plan.request.image, plan.render) : Image();
   std::vector<Image> images;
   for (int64_t b = 0; b < plan.batch; ++b) {
     ctx.check_cancelled();
     Tensor z = latents.slice(b, b + 1).clone();
     for (int64_t i = 0; i < z.numel(); ++i) z.data_mut<float>()[i] /= scale;
-    Tensor decoded = vae_->decode(z, network);  // stays on the device, but to be scaled
+    Tensor decoded = tiny_.used() ? tiny_.network->decode(z, network)
+                                  : vae_->decode(z, network);  // stays on the device, but to be scaled
     check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
+    if (plan.mask) {
+      Image whole = to_image(decoded, ctx);
+      plan.mask->restore(whole, original);
+      decoded = to_tensor(whole, plan.render);
+    }
     if (plan.render != plan.size) decoded = resize_and_crop(decoded.on(nullptr, DType::kF32), plan.size);
     images.push_back(to_image(decoded, ctx));
     stages.inspect(images.back(), prompt_of(plan.request.prompt, b / plan.request.num_images_per_prompt), b);
@@ -398,7 +452,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
     compute_.end_stage();
   }
 
-  stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()));
+  stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()) - plan.first_step);
   load_transformer();
   ImageResult result;
   result.latents = denoise(plan, text, image_latents, stages, ctx);
@@ -407,7 +461,7 @@ ImageResult SanaPipeline::generate(const ImageRequest& request, const Callbacks&
 
   if (request.decode) {
     stages.begin("decode", static_cast<int>(plan.batch));
-    load_vae(vae_, models::AutoencoderDC::Halves::kDecoder);
+    if (!tiny_.used()) load_vae(vae_, models::AutoencoderDC::Halves::kDecoder);
     result.images = decode(plan, result.latents, stages, ctx);
     vae_.release(compute_);
     compute_.end_stage();

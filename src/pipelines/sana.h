@@ -14,9 +14,11 @@
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/inpainting.h"
 #include "pipelines/pag.h"
 #include "pipelines/prompt_encoder.h"
 #include "pipelines/resident_network.h"
+#include "pipelines/tiny_vae.h"
 #include "schedulers/scheduler.h"
 #include "swan/pipeline.h"
 
@@ -58,6 +60,8 @@ class SanaPipeline : public ImagePipeline {
     Pag pag;                                           // by a further pass that is perturbed
     std::vector<bool> pag_blocks;                      // which blocks do that
     double strength = 0;                               // where there is a picture to start from
+    int first_step = 0;                                // of the scheduler's
+    std::optional<PixelMask> mask;                     // what of that picture is drawn anew, of the size of render
     std::optional<Image> control_image;                // as the ControlNet is shown it, of the size of render
     std::unique_ptr<schedulers::Scheduler> scheduler;  // its timesteps are those to come
 
@@ -75,6 +79,12 @@ class SanaPipeline : public ImagePipeline {
   [[nodiscard]] virtual const char* class_name(const Plan& plan) const {
     return plan.pag.used() ? "SanaPAGPipeline" : "SanaPipeline";
   }
+  // Checks what the request says of a picture to start from, and sets strength and mask.
+  // @return  how many of the steps it stands for
+  [[nodiscard]] int plan_picture(Plan& plan) const;
+  // What keeps the unmasked latents in place; nothing where there is no mask. @param noise  that they start with
+  [[nodiscard]] static std::optional<LatentBlend> blend(const Plan& plan, const Tensor& image_latents,
+                                                        const Tensor& noise, Context& ctx);
   // Whether attention may be perturbed. Otherwise asking for it is an error.
   [[nodiscard]] virtual bool takes_pag() const { return true; }
   // Whether there is a ControlNet, which a control image is for.
@@ -123,6 +133,7 @@ class SanaPipeline : public ImagePipeline {
   std::unique_ptr<PromptEncoder> encoder_;
   ResidentNetwork<models::SanaTransformer2DModel> transformer_;
   ResidentNetwork<models::AutoencoderDC> vae_;          // its decoder
+  TinyVae tiny_;                                        // instead of that
   ResidentNetwork<models::AutoencoderDC> vae_encoder_;  // for Plan::picture
 };
 

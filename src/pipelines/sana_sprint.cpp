@@ -17,15 +17,6 @@
 
 namespace swan::pipelines {
 
-namespace {
-constexpr double kStrength = 0.6;
-
-// Steps that are left out at the start: the picture stands for what they would have made.
-int first_step(int steps, double strength) {
-  return static_cast<int>(std::max(steps - std::min(steps * strength, static_cast<double>(steps)), 0.0));
-}
-}  // namespace
-
 SanaSprintPipeline::SanaSprintPipeline(io::Repository opened, std::string model_name, const LoadOptions& options)
     : SanaPipeline(std::move(opened), std::move(model_name), options, /*guidance_embeds=*/true),
       scheduler_options_(schedulers::read_scm_options(repository().config("scheduler"))) {
@@ -47,7 +38,6 @@ void SanaSprintPipeline::plan_sampling(Plan& plan) const {
                       r.sigmas.empty() ? "sigma_schedule" : "sigmas"));
   if (!r.timesteps.empty() && (r.max_timesteps || r.intermediate_timesteps))
     wrong("both timesteps and max_timesteps or intermediate_timesteps are given: give one of them.");
-  if (r.strength && !r.image) wrong("strength is given, but no picture to start from: give an image too.");
   schedulers::SCMTimesteps angles;
   angles.timesteps = r.timesteps;
   if (angles.timesteps.size() > 1 && angles.timesteps.back() == 0) angles.timesteps.pop_back();
@@ -55,16 +45,7 @@ void SanaSprintPipeline::plan_sampling(Plan& plan) const {
   if (r.intermediate_timesteps) angles.intermediate_timesteps = r.intermediate_timesteps;
   if (r.intermediate_timesteps == 0.0 || (!r.intermediate_timesteps && plan.num_inference_steps != 2))
     angles.intermediate_timesteps.reset();
-  if (r.image) {
-    if (r.latents.defined()) wrong("both a picture and initial latents are given to start from: give one of them.");
-    plan.strength = r.strength.value_or(kStrength);
-    if (!(plan.strength >= 0 && plan.strength <= 1))
-      wrong(fmt::format("strength is {}: 0 to 1 are possible.", plan.strength));
-    angles.begin_index = first_step(plan.num_inference_steps, plan.strength);
-    if (angles.begin_index >= plan.num_inference_steps)
-      wrong(fmt::format("a strength of {} leaves none of {} steps: choose a larger one.", plan.strength,
-                        plan.num_inference_steps));
-  }
+  angles.begin_index = plan_picture(plan);  // the scheduler leaves those steps out
   auto scheduler = std::make_unique<schedulers::SCM>(
       r.scheduler.empty() ? scheduler_options_
                           : schedulers::read_scm_options(repository().config("scheduler"), r.scheduler));
@@ -73,12 +54,9 @@ void SanaSprintPipeline::plan_sampling(Plan& plan) const {
 }
 
 // 5. Noise, or the picture with noise over it, of standard deviation sigma_data
-Tensor SanaSprintPipeline::prepare_latents(const Plan& plan, const Tensor& image_latents, Noise& noise,
+Tensor SanaSprintPipeline::prepare_latents(const Plan& plan, const Tensor& image_latents, const Tensor& start,
                                            Context& ctx) const {
-  const ImageRequest& r = plan.request;
   const float scale = sigma_data();
-  const Tensor start = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(plan.latents, ctx);
-  if (r.latents.defined()) check_finite(start, "reading the initial latents", ctx);
   if (!image_latents.defined()) return ops::linear_combination(std::array{scale}, std::array{start}, ctx);
   const float angle = plan.scheduler->timesteps().front();
   return ops::linear_combination(std::array{std::cos(angle) * scale, std::sin(angle) * scale},
@@ -92,7 +70,11 @@ Tensor SanaSprintPipeline::denoise(const Plan& plan, const PromptEmbeddings& pro
   const ImageRequest& r = plan.request;
   const int steps = static_cast<int>(plan.scheduler->timesteps().size());
   Noise noise(r.seed);
-  Tensor latents = prepare_latents(plan, image_latents, noise, ctx);
+  const Tensor start =
+      (r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(plan.latents, ctx)).on(ctx.device());
+  if (r.latents.defined()) check_finite(start, "reading the initial latents", ctx);
+  Tensor latents = prepare_latents(plan, image_latents, start, ctx);
+  const std::optional<LatentBlend> keep = blend(plan, image_latents, start, ctx);
   noise.prepare(plan.latents, steps, ctx);
 
   Context network = network_context(ctx);
@@ -123,6 +105,10 @@ Tensor SanaSprintPipeline::denoise(const Plan& plan, const PromptEmbeddings& pro
     noise_pred = ops::linear_combination(std::array{(1 - 2 * s) * scale, (1 - 2 * s + 2 * s * s) * scale},
                                          std::array{input, noise_pred}, ctx);
     latents = plan.scheduler->step(noise_pred, i, latents, noise.draw(plan.latents, ctx), ctx);
+    if (keep) {
+      const float next = i + 1 < steps ? plan.scheduler->timesteps()[static_cast<size_t>(i) + 1] : 0;
+      latents = (*keep)(latents, std::cos(next) * sigma_data(), std::sin(next) * sigma_data(), ctx);
+    }
     stages.step();
   }
   checks.add(latents, "the last denoising step (scheduler)");

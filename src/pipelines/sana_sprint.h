@@ -25,7 +25,8 @@ class SanaSprintPipeline final : public SanaPipeline {
   [[nodiscard]] bool takes_pag() const override { return false; }
   [[nodiscard]] Tensor denoise(const Plan& plan, const PromptEmbeddings& prompts, const Tensor& image_latents,
                                Stages& stages, Context& ctx) override;
-  [[nodiscard]] Tensor prepare_latents(const Plan& plan, const Tensor& image_latents, Noise& noise, Context& ctx) const;
+  [[nodiscard]] Tensor prepare_latents(const Plan& plan, const Tensor& image_latents, const Tensor& start,
+                                       Context& ctx) const;
   [[nodiscard]] float sigma_data() const { return static_cast<float>(scheduler_options_.sigma_data); }
 
   schedulers::SCMOptions scheduler_options_;

@@ -1,4 +1,5 @@
-// Mirrors diffusers 0.42 pipelines/wan/pipeline_wan.py, WanPipeline.__call__, phase by phase.
+// Mirrors diffusers 0.42 pipelines/wan/pipeline_wan.py, WanPipeline.__call__, phase by phase, and where there are
+// frames to start from pipeline_wan_video2video.py, WanVideoToVideoPipeline.__call__.
 #include "pipelines/wan.h"
 
 #include <algorithm>
@@ -12,14 +13,17 @@
 #include "core/memory.h"
 #include "core/replay.h"
 #include "io/config.h"
+#include "models/wan_vae_blocks.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
 #include "pipelines/guidance.h"
 #include "pipelines/image_processor.h"
+#include "pipelines/inpainting.h"
 #include "pipelines/noise.h"
 #include "pipelines/parameters.h"
 #include "pipelines/prompt_embeddings.h"
 #include "pipelines/request_checks.h"
+#include "pipelines/resample.h"
 #include "pipelines/stages.h"
 #include "pipelines/timesteps.h"
 
@@ -35,6 +39,13 @@ struct WanPipeline::Plan {
   double guidance_scale = 0;
   std::vector<std::string> negative_prompt;  // one for each prompt
   Shape latents = {};                        // [batch, C, T, h, w]
+  double strength = 0;                       // where there are frames to start from
+  int first_step = 0;
+  std::optional<PixelMask> mask;  // what of those frames is drawn anew
+  // What frame t of the video starts from.
+  [[nodiscard]] const Image& start(int64_t t) const {
+    return request.video.at(request.video.size() == 1 ? 0 : static_cast<size_t>(t));
+  }
   std::unique_ptr<schedulers::Scheduler> scheduler;
   [[nodiscard]] bool guided() const { return guidance_scale > 1.0; }
 };
@@ -81,6 +92,11 @@ WanPipeline::WanPipeline(io::Repository repository, std::string model_name, cons
   if (transformer_config_.in_channels != vae_config_.z_dim || transformer_config_.out_channels != vae_config_.z_dim)
     fail(ErrorCode::kShapeMismatch, "{}: the transformer takes {} latent channels and gives {}, and the vae has {}.",
          repository_.path(), transformer_config_.in_channels, transformer_config_.out_channels, vae_config_.z_dim);
+  tiny_ = TinyVae::open(options_, compute_,
+                        {.latent_channels = vae_config_.z_dim,
+                         .spatial_compression_ratio = vae_config_.spatial_compression_ratio(),
+                         .temporal_compression_ratio = vae_config_.temporal_compression_ratio(),
+                         .video = true});
   (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
   adapters_.read(repository_, options_, nn::wan_original_names());
 }
@@ -120,7 +136,8 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
                     "nearest.",
                     unit_w, unit_h, plan.size.width, plan.size.height, nearest_multiple(plan.size.width, unit_w),
                     nearest_multiple(plan.size.height, unit_h)));
-  plan.num_frames = r.num_frames.value_or(defaults_.num_frames);
+  const auto given = static_cast<int64_t>(r.video.size());
+  plan.num_frames = r.num_frames.value_or(given > 1 ? given : defaults_.num_frames);
   if (plan.num_frames < 1 || plan.num_frames > kMostFrames)
     wrong(fmt::format("num_frames is {}: 1 to {} are possible.", plan.num_frames, kMostFrames));
   if (plan.num_frames % step != 1 % step) {
@@ -139,11 +156,48 @@ WanPipeline::Plan WanPipeline::check_inputs(const VideoRequest& r) const {
     wrong(fmt::format("the initial latents have shape {}, but {} videos of {} x {} pixels and {} frames need {}.",
                       r.latents.shape(), plan.batch, plan.size.width, plan.size.height, plan.num_frames, plan.latents));
   check_tiling(r.vae_tiling, ratio);
+  tiny_.check_tiling(r.vae_tiling.has_value());
   plan.negative_prompt = negative_prompts(r.negative_prompt, plan.prompts);
   plan.scheduler =
       schedulers::make_scheduler(repository_.config("scheduler"), r.scheduler, r.flow_shift, r.sigma_schedule);
   plan.scheduler->set_timesteps(choice);
+  plan_video(plan);
   return plan;
+}
+
+// The frames to start from, if there are any.
+void WanPipeline::plan_video(Plan& plan) {
+  const VideoRequest& r = plan.request;
+  constexpr double kStrength = 0.8;
+  check_start({.noun = "clip",
+               .option = "video",
+               .given = !r.video.empty(),
+               .strength = r.strength.has_value(),
+               .mask = r.mask.has_value(),
+               .latents = r.latents.defined()});
+  if (r.video.empty()) return;
+  const auto given = static_cast<int64_t>(r.video.size());
+  if (given > 1 && given < plan.num_frames)
+    fail(ErrorCode::kInvalidArgument, "the clip to start from has {} frames, and {} are asked for: ask for fewer.",
+         given, plan.num_frames);
+  const Image& first = r.video.front();
+  const auto check_same = [&](const char* what, const Image& other) {
+    if (other.width != first.width || other.height != first.height)
+      fail(ErrorCode::kInvalidArgument,
+           "{} has {} x {} pixels and the first frame of the clip to start from {} x {}: give all in one size.", what,
+           other.width, other.height, first.width, first.height);
+  };
+  for (const Image& frame : r.video) {
+    check_picture(frame);
+    check_same("a frame", frame);
+  }
+  if (r.mask) {
+    check_same("the mask", *r.mask);
+    plan.mask.emplace(*r.mask, plan.size);
+  }
+  plan.strength = r.strength.value_or(kStrength);
+  plan.first_step = plan.scheduler->order() * first_step(plan.strength, plan.steps, /*whole_steps=*/true);
+  plan.scheduler->set_begin_index(plan.first_step);
 }
 
 UMT5PromptEncoder& WanPipeline::encoder() {
@@ -210,11 +264,47 @@ void WanPipeline::load_transformer() {
   });
 }
 
-void WanPipeline::load_vae() {
-  vae_.open(repository_, "vae", options_.variant, compute_, [&](const auto& weights) {
-    return std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, compute_.storage(),
-                                                      models::AutoencoderKLWan::Halves::kDecoder);
+void WanPipeline::load_vae(ResidentNetwork<models::AutoencoderKLWan>& vae, models::AutoencoderKLWan::Halves half) {
+  vae.open(repository_, "vae", options_.variant, compute_, [&](const auto& weights) {
+    return std::make_unique<models::AutoencoderKLWan>(vae_config_, weights, compute_.storage(), half);
   });
+}
+
+namespace {
+void choose_tiling(models::AutoencoderKLWan& vae, const std::optional<VaeTiling>& asked) {
+  if (asked) {
+    vae.enable_tiling({asked->tile_sample_min_height, asked->tile_sample_min_width, asked->tile_sample_stride_height,
+                       asked->tile_sample_stride_width});
+  } else {
+    vae.disable_tiling();
+  }
+}
+}  // namespace
+
+Tensor WanPipeline::encode_video(const Plan& plan, Context& ctx) {
+  Tensor clip = Tensor::empty({1, 3, plan.num_frames, plan.size.height, plan.size.width}, DType::kF32);
+  Tensor frame;
+  for (int64_t t = 0; t < plan.num_frames; ++t) {
+    if (t == 0 || plan.request.video.size() > 1) frame = to_tensor(plan.start(t), plan.size);
+    models::put_frame(frame, clip, t);
+  }
+  load_vae(vae_encoder_, models::AutoencoderKLWan::Halves::kEncoder);
+  choose_tiling(*vae_encoder_, plan.request.vae_tiling);
+  Context network = ctx.with_dtype(compute_.activations(vae_encoder_.dtype(), Compute::Part::kVae));
+  const Tensor moments = vae_encoder_->encode(clip, network).on(nullptr, DType::kF32);  // [1, 2 C, T, h, w]
+  vae_encoder_.release(compute_);
+  check_finite(moments, "encoding the clip to start from (vae)", ctx);
+  // The mean alone, without a draw from the distribution that the second half describes.
+  Shape shape = plan.latents;
+  const int64_t values = shape[2] * shape[3] * shape[4];
+  Tensor latents = Tensor::empty({1, shape[1], shape[2], shape[3], shape[4]}, DType::kF32);
+  for (int64_t c = 0; c < shape[1]; ++c) {
+    const float reciprocal = 1.0F / static_cast<float>(vae_config_.latents_std[static_cast<size_t>(c)]);
+    const auto mean = static_cast<float>(vae_config_.latents_mean[static_cast<size_t>(c)]);
+    for (int64_t i = c * values; i < (c + 1) * values; ++i)
+      latents.data_mut<float>()[i] = (moments.data<float>()[i] - mean) * reciprocal;
+  }
+  return latents;
 }
 
 namespace {
@@ -232,14 +322,22 @@ int64_t samples_of_a_pass(const models::WanConfig& c, const Shape& latents, int6
 }  // namespace
 
 // 3. to 6. Timesteps, latents, and the loop
-Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, Context& ctx) {
+Tensor WanPipeline::denoise(const Plan& plan, const Text& text, const Tensor& clip, Stages& stages, Context& ctx) {
   const VideoRequest& r = plan.request;
   Noise noise(r.seed);
   Tensor latents = r.latents.defined() ? r.latents.to(DType::kF32) : noise.draw(plan.latents, ctx);
   if (r.latents.defined()) check_finite(latents, "reading the initial latents", ctx);
-  latents = initial_sample(latents.on(ctx.device()), *plan.scheduler, ctx);
+  latents = latents.on(ctx.device());
+  std::optional<LatentBlend> keep;
+  if (clip.defined()) {
+    const Tensor start = repeat_rows(clip, plan.batch, ctx);
+    if (plan.mask) keep.emplace(plan.mask->latent_mask(plan.latents), start, latents, ctx);
+    latents = plan.scheduler->add_noise(start, latents, plan.first_step, ctx);
+  } else {
+    latents = initial_sample(latents, *plan.scheduler, ctx);
+  }
   const int steps = static_cast<int>(plan.scheduler->timesteps().size());
-  if (plan.scheduler->needs_noise()) noise.prepare(plan.latents, steps, ctx);
+  if (plan.scheduler->needs_noise()) noise.prepare(plan.latents, steps - plan.first_step, ctx);
 
   // The network computes in its own dtype, the solver in f32.
   Context network = ctx.with_dtype(compute_.activations(transformer_.dtype())).with_f8(compute_.f8());
@@ -259,7 +357,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
   std::vector<Replay> replays;
   for (size_t i = 0; i < texts.size(); ++i) replays.emplace_back(network);
   FiniteChecks checks(ctx);
-  for (int i = 0; i < steps; ++i) {
+  for (int i = plan.first_step; i < steps; ++i) {
     std::vector<Tensor> predictions;
     for (int64_t first = 0; first < samples; first += pass) {
       ctx.check_cancelled();
@@ -281,6 +379,10 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
     }
     const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(plan.latents, ctx) : Tensor();
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
+    if (keep) {
+      const float sigma = plan.scheduler->sigmas()[static_cast<size_t>(i) + 1];
+      latents = (*keep)(latents, 1 - sigma, sigma, ctx);
+    }
     stages.step();
   }
   checks.add(latents, "the last denoising step (scheduler)");
@@ -291,21 +393,17 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, Stages& stages, 
 // 7. Decode, one video after the other and frame by frame
 void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCallbacks& callbacks, VideoResult& result,
                          Stages& stages, Context& ctx) {
-  if (const auto& t = plan.request.vae_tiling) {
-    vae_->enable_tiling({t->tile_sample_min_height, t->tile_sample_min_width, t->tile_sample_stride_height,
-                         t->tile_sample_stride_width});
-  } else {
-    vae_->disable_tiling();
-  }
-  Context network = ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
+  if (!tiny_.used()) choose_tiling(*vae_, plan.request.vae_tiling);
+  Context network = tiny_.used() ? tiny_.context(ctx, compute_)
+                                 : ctx.with_dtype(compute_.activations(vae_.dtype(), Compute::Part::kVae));
   struct Blocked {};  // ends the decoding of a video
   const int64_t channels = latents.dim(1), values = latents.numel() / (latents.dim(0) * channels);
   result.frames.resize(static_cast<size_t>(plan.batch));
   result.blocked.resize(static_cast<size_t>(plan.batch), false);
   for (int64_t b = 0; b < plan.batch; ++b) {
-    // The reference divides by the reciprocal of the deviation.
+    // The reference divides by the reciprocal of the deviation. A tiny decoder takes latents as they are.
     Tensor z = latents.slice(b, b + 1).clone();
-    for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t c = 0; c < channels && !tiny_.used(); ++c) {
       const float reciprocal = 1.0F / static_cast<float>(vae_config_.latents_std[static_cast<size_t>(c)]);
       const auto mean = static_cast<float>(vae_config_.latents_mean[static_cast<size_t>(c)]);
       auto* p = z.data_mut<float>() + c * values;
@@ -313,23 +411,26 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
     }
     const std::string prompt = prompt_of(plan.request.prompt, b / plan.request.num_videos_per_prompt);
     int64_t frame = 0;
+    const auto take = [&](const Tensor& decoded) {
+      ctx.check_cancelled();
+      check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
+      Image image = to_image(decoded, ctx);
+      if (plan.mask) plan.mask->restore(image, resize_lanczos(plan.start(frame), plan.size));
+      if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
+      if (callbacks.frame) {
+        callbacks.frame({.video = b, .frame = frame, .image = std::move(image)});
+      } else {
+        result.frames[static_cast<size_t>(b)].push_back(std::move(image));
+      }
+      ++frame;
+      stages.step();
+    };
     try {
-      vae_->decode(
-          z,
-          [&](const Tensor& decoded) {
-            ctx.check_cancelled();
-            check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
-            Image image = to_image(decoded, ctx);
-            if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
-            if (callbacks.frame) {
-              callbacks.frame({.video = b, .frame = frame, .image = std::move(image)});
-            } else {
-              result.frames[static_cast<size_t>(b)].push_back(std::move(image));
-            }
-            ++frame;
-            stages.step();
-          },
-          network);
+      if (tiny_.used()) {
+        tiny_.network->decode(z, take, network);
+      } else {
+        vae_->decode(z, take, network);
+      }
     } catch (const Blocked&) {
       result.blocked[static_cast<size_t>(b)] = true;
     }
@@ -343,15 +444,21 @@ VideoResult WanPipeline::generate(const VideoRequest& given, const VideoCallback
   Context ctx = compute_.context(callbacks.cancel);
   Stages stages(callbacks, compute_.device());
 
-  stages.begin("encode", 1);
+  stages.begin("encode", request.video.empty() ? 1 : 2);
   const Text text = encode_prompt(plan, ctx);
   stages.step();
   compute_.end_stage();
+  Tensor clip;
+  if (!request.video.empty()) {
+    clip = encode_video(plan, ctx);
+    stages.step();
+    compute_.end_stage();
+  }
 
-  stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()));
+  stages.begin("denoise", static_cast<int>(plan.scheduler->timesteps().size()) - plan.first_step);
   load_transformer();
   VideoResult result;
-  result.latents = denoise(plan, text, stages, ctx);
+  result.latents = denoise(plan, text, clip, stages, ctx);
   transformer_.release(compute_);
   compute_.end_stage();
 
@@ -360,7 +467,7 @@ VideoResult WanPipeline::generate(const VideoRequest& given, const VideoCallback
                           .load = options_,
                           .loras = adapters_.facts(),
                           .device = compute_.device_name(),
-                          .pipeline = repository_.class_name(),
+                          .pipeline = request.video.empty() ? repository_.class_name() : "WanVideoToVideoPipeline",
                           .scheduler = plan.scheduler->name(),
                           .scheduler_config = plan.scheduler->describe(),
                           .complex_human_instruction = {},
@@ -368,6 +475,7 @@ VideoResult WanPipeline::generate(const VideoRequest& given, const VideoCallback
                           .width = plan.size.width,
                           .num_frames = plan.num_frames,
                           .num_inference_steps = plan.steps,
+                          .strength = plan.strength,
                           .guidance_scale = plan.guidance_scale};
   for (int64_t i = 0; i < plan.batch; ++i) result.parameters.push_back(parameters_of(request, facts, i));
   result.height = plan.size.height;
@@ -376,7 +484,7 @@ VideoResult WanPipeline::generate(const VideoRequest& given, const VideoCallback
 
   if (request.decode) {
     stages.begin("decode", static_cast<int>(plan.batch * plan.num_frames));
-    load_vae();
+    if (!tiny_.used()) load_vae(vae_, models::AutoencoderKLWan::Halves::kDecoder);
     if (callbacks.begin)
       callbacks.begin({.videos = plan.batch,
                        .height = plan.size.height,

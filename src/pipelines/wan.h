@@ -8,6 +8,7 @@
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
 #include "pipelines/resident_network.h"
+#include "pipelines/tiny_vae.h"
 #include "pipelines/umt5_prompt_encoder.h"
 #include "schedulers/scheduler.h"
 #include "swan/video_pipeline.h"
@@ -16,7 +17,8 @@ namespace swan::pipelines {
 
 class Stages;
 
-/// Text to video with Wan 2.1. Ref: diffusers pipelines/wan/pipeline_wan.py, WanPipeline
+/// Text to video, and video to video, with Wan 2.1. Ref: diffusers pipelines/wan/pipeline_wan.py, WanPipeline, and
+/// pipeline_wan_video2video.py, WanVideoToVideoPipeline
 class WanPipeline : public VideoPipeline {
  public:
   WanPipeline(io::Repository repository, std::string model_name, const LoadOptions& options);
@@ -35,13 +37,17 @@ class WanPipeline : public VideoPipeline {
   };
 
   [[nodiscard]] Plan check_inputs(const VideoRequest& request) const;
+  static void plan_video(Plan& plan);
   [[nodiscard]] UMT5PromptEncoder& encoder();
   [[nodiscard]] Text encode_prompt(const Plan& plan, Context& ctx);
-  [[nodiscard]] Tensor denoise(const Plan& plan, const Text& text, Stages& stages, Context& ctx);
+  // The clip to start from, as latents with the autoencoder's statistics taken off: [1, C, T, h, w] f32.
+  [[nodiscard]] Tensor encode_video(const Plan& plan, Context& ctx);
+  // @param clip  what encode_video gave; undefined: there is none
+  [[nodiscard]] Tensor denoise(const Plan& plan, const Text& text, const Tensor& clip, Stages& stages, Context& ctx);
   void decode(const Plan& plan, const Tensor& latents, const VideoCallbacks& callbacks, VideoResult& result,
               Stages& stages, Context& ctx);
   void load_transformer();
-  void load_vae();
+  void load_vae(ResidentNetwork<models::AutoencoderKLWan>& vae, models::AutoencoderKLWan::Halves half);
 
   io::Repository repository_;
   std::string model_name_;
@@ -54,7 +60,9 @@ class WanPipeline : public VideoPipeline {
   EmbedStore store_;
   std::unique_ptr<UMT5PromptEncoder> encoder_;
   ResidentNetwork<models::WanTransformer3DModel> transformer_;
-  ResidentNetwork<models::AutoencoderKLWan> vae_;
+  ResidentNetwork<models::AutoencoderKLWan> vae_;          // its decoder
+  ResidentNetwork<models::AutoencoderKLWan> vae_encoder_;  // for VideoRequest::video
+  TinyVae tiny_;                                           // decodes instead of that
 };
 
 }  // namespace swan::pipelines

@@ -32,7 +32,7 @@ int DpmSolverMultistep::order_of(int i) const {
   constexpr int kFewSteps = 15;
   const int steps = static_cast<int>(timesteps().size());
   if (i == steps - 1) return 1;
-  const int order = std::min(options_.solver_order, i + 1);
+  const int order = std::min(options_.solver_order, i - begin_index() + 1);
   return i == steps - 2 && options_.lower_order_final && steps < kFewSteps ? std::min(order, 2) : order;
 }
 

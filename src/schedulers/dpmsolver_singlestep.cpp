@@ -1,5 +1,6 @@
 #include "schedulers/dpmsolver_singlestep.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -25,10 +26,11 @@ void DpmSolverSinglestep::reset() {
   x0_.clear();
 }
 
-// 1, 2, 3, 1, 2, 3, ... up to the last step, which goes to sigma 0, where only the first order is finite.
+// 1, 2, 3, 1, 2, 3, ... up to the last step, which goes to sigma 0, where only the first order is finite. A run that
+// begins within such a group has its history alone.
 int DpmSolverSinglestep::order_of(int i) const {
   const int steps = static_cast<int>(timesteps().size());
-  return i == steps - 1 ? 1 : i % options_.solver_order + 1;
+  return i == steps - 1 ? 1 : std::min(i % options_.solver_order, i - begin_index()) + 1;
 }
 
 // With s the first step of the group, h the step in lambda from there and m_0, m_1, m_2 the predictions since, D1 and

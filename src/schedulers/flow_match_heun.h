@@ -26,6 +26,7 @@ class FlowMatchHeun final : public Scheduler {
 
   [[nodiscard]] std::string name() const override { return "flow-heun"; }
   [[nodiscard]] nlohmann::json describe() const override;
+  [[nodiscard]] int order() const noexcept override { return 2; }
 
  private:
   [[nodiscard]] Schedule schedule(const TimestepChoice& choice) const override;

@@ -1,11 +1,13 @@
 #include "schedulers/scheduler.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "ops/elementwise.h"
 
 namespace swan::schedulers {
 
@@ -65,8 +67,21 @@ void Scheduler::set_timesteps(const TimestepChoice& choice) {
         name(), c.num_inference_steps, twin - levels.begin(), *twin);
   timesteps_ = std::move(made.timesteps);
   sigmas_ = std::move(made.sigmas);
-  next_ = 0;
+  begin_ = next_ = 0;
   reset();
+}
+
+void Scheduler::set_begin_index(int first) {
+  if (first < 0 || first >= static_cast<int>(timesteps_.size()))
+    fail(ErrorCode::kInvalidArgument, "{}: of {} steps {} are left out, so none is left.", name(), timesteps_.size(),
+         first);
+  begin_ = next_ = first;
+  reset();
+}
+
+Tensor Scheduler::add_noise(const Tensor& latents, const Tensor& noise, int i, Context& ctx) const {
+  const float sigma = sigmas_.at(static_cast<size_t>(i));
+  return ops::linear_combination(std::array{1 - sigma, sigma}, std::array{latents, noise}, ctx);
 }
 
 Tensor Scheduler::step(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx) {

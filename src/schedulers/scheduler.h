@@ -45,6 +45,12 @@ class Scheduler {
   enum class Lists { kNone, kSigmas, kBoth };
   [[nodiscard]] virtual Lists lists() const noexcept { return Lists::kNone; }
 
+  /// How many of timesteps() stand for each step that was asked for, but the last.
+  [[nodiscard]] virtual int order() const noexcept { return 1; }
+  /// Leaves the first timesteps out, for a sample that is there: step() is next asked for number `first`, with no
+  /// history. @param first  0 to the number of timesteps - 1, a multiple of order()
+  void set_begin_index(int first);
+
   /// What the network is given at each step; of SCM the angle that it is made from.
   [[nodiscard]] const std::vector<float>& timesteps() const noexcept { return timesteps_; }
   /// The share of noise in the sample before each step and after the last: one more than timesteps.
@@ -53,6 +59,8 @@ class Scheduler {
   [[nodiscard]] virtual bool needs_noise() const noexcept { return false; }
   /// What the initial noise is multiplied by.
   [[nodiscard]] virtual float init_noise_sigma() const { return 1; }
+  /// Latents with the noise of that point: (1 - sigmas()[i]) * latents + sigmas()[i] * noise, of one shape, f32.
+  [[nodiscard]] Tensor add_noise(const Tensor& latents, const Tensor& noise, int i, Context& ctx) const;
 
   /// Takes step i; steps are taken in order, each once.
   /// @param model_output  the network's prediction at timesteps()[i]; [B, C, h, w] f32, as are sample and noise
@@ -74,12 +82,14 @@ class Scheduler {
   [[nodiscard]] virtual int num_train_timesteps() const { return 1000; }
   /// Forgets what earlier steps left.
   virtual void reset() {}
+  /// The first step that is taken.
+  [[nodiscard]] int begin_index() const noexcept { return begin_; }
   [[nodiscard]] virtual Tensor advance(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise,
                                        Context& ctx) = 0;
 
  private:
   std::vector<float> timesteps_, sigmas_;
-  int next_ = 0;
+  int begin_ = 0, next_ = 0;
 };
 
 /// The solver of flows that a repository's scheduler_config.json asks for, or another one with the repository's shift.

@@ -167,7 +167,7 @@ void UniPCMultistep::reset() {
 
 // The order grows with the history and shrinks to the end.
 int UniPCMultistep::order_of(int i) const {
-  const int order = std::min(options_.solver_order, i + 1);
+  const int order = std::min(options_.solver_order, i - begin_index() + 1);
   return options_.lower_order_final ? std::min(order, static_cast<int>(timesteps().size()) - i) : order;
 }
 
@@ -182,7 +182,7 @@ Tensor UniPCMultistep::advance(const Tensor& model_output, int i, const Tensor& 
   // x0 = sample - sigma * velocity, from the sample that the network saw
   const Tensor x0 = ops::linear_combination(std::array{1.0F, -sigmas()[static_cast<size_t>(i)]},
                                             std::array{sample, model_output}, ctx);
-  const bool corrects = i > 0 && !options_.disable_corrector.contains(i - 1);
+  const bool corrects = i > begin_index() && !options_.disable_corrector.contains(i - 1);
   last_sample_ = corrects ? update(i - 1, last_sample_, x0, ctx) : sample;
   std::rotate(x0_.begin(), x0_.end() - 1, x0_.end());
   x0_[0] = x0;

@@ -132,6 +132,12 @@ TEST_F(ImageJobTest, TheOptionsOfSprintArrive) {
   ASSERT_TRUE(r.image);
   EXPECT_EQ(r.image->rgb, (std::vector<uint8_t>{9, 8, 7}));
   EXPECT_EQ(r.strength, 0.25);
+  EXPECT_FALSE(r.mask);
+  const ImageRequest masked = job_of({"x", "--image", "fox.png", "--mask", "fox.png"}).request;
+  ASSERT_TRUE(masked.mask);
+  EXPECT_EQ(masked.mask->rgb, (std::vector<uint8_t>{9, 8, 7}));
+  EXPECT_EQ(job_of({"x", "--vae", "other"}).load.vae, "other");
+  EXPECT_EQ(job_of({"x", "--vae", "none"}).load.vae, "");
   EXPECT_EQ(r.max_timesteps, 1.5);
   EXPECT_EQ(r.intermediate_timesteps, 1.1);
   EXPECT_EQ(job_of({"x", "--intermediate-timesteps", "none"}).request.intermediate_timesteps, 0);
@@ -264,6 +270,8 @@ TEST_F(ImageJobTest, WrongUsageIsExplained) {
   says({"a", "-n", "0"}, "--num-images is '0'");
   says({"a", "--guidance-scale", "nan"}, "--guidance-scale is 'nan'");
   says({"a", "--strength", "0.5"}, "--strength needs --image FILE");
+  says({"a", "--mask", "fox.png"}, "--mask needs --image FILE");
+  says({"a", "--vae", ""}, "--vae is empty");
   says({"a", "--image", "fox.png", "--strength", "1.5"}, "--strength is '1.5', but must be a number from 0 to 1");
   says({"a", "--image", "fox.png", "--latents", "noise.safetensors"}, "give one of them");
   says({"a", "--max-timesteps", "0"}, "--max-timesteps is '0'");

@@ -68,7 +68,7 @@ class Sprint(ProgramTest):
         self.assertEqual(self.files(), ["text.png"])
 
     def test_other_models_have_none_of_it(self):
-        for options in (["--image", FOX], ["--max-timesteps", "1.5"], ["--intermediate-timesteps", "none"]):
+        for options in (["--max-timesteps", "1.5"], ["--intermediate-timesteps", "none"]):
             self.assertOneMessage(self.swan("image", "a red apple", *options, expect=1), "Sana-Sprint")
 
 

@@ -215,6 +215,28 @@ TEST_F(VideoJobTest, WrongUsageIsExplained) {
   EXPECT_EQ(usage_message({"a", "-o", ""}), "") << "the library says what is wrong with it";
 }
 
+TEST_F(VideoJobTest, FramesToStartFrom) {
+  EXPECT_TRUE(job_of({"x"}).request.video.empty());
+  const VideoRequest clip = job_of({"x", "--video", "fox.mp4", "--strength", "0.5", "--mask", "fox.png"}).request;
+  EXPECT_EQ(clip.video.size(), 7U);
+  EXPECT_EQ(clip.strength, 0.5);
+  EXPECT_TRUE(clip.mask);
+  EXPECT_EQ(job_of({"x", "--video", "fox.mp4", "--num-frames", "5"}).request.video.size(), 5U);
+  const VideoRequest still = job_of({"x", "--image", "fox.png"}).request;
+  ASSERT_EQ(still.video.size(), 1U);
+  EXPECT_EQ(still.video[0].rgb, (std::vector<uint8_t>{9, 8, 7}));
+  EXPECT_FALSE(still.strength || still.mask);
+  const auto says = [](const std::vector<std::string>& arguments, const std::string& part) {
+    EXPECT_NE(usage_message(arguments).find(part), std::string::npos) << usage_message(arguments);
+  };
+  says({"a", "--strength", "0.5"}, "--strength needs --video FILE");
+  says({"a", "--mask", "fox.png"}, "--mask needs --video FILE");
+  says({"a", "--video", "fox.mp4", "--image", "fox.png"}, "give one of them");
+  says({"a", "--video", "fox.mp4", "--latents", "noise.safetensors"}, "give one of them");
+  says({"a", "--video", "fox.mp4", "--strength", "2"}, "0 to 1");
+  EXPECT_THROW((void)job_of({"x", "--video", "no.mp4"}), Error);
+}
+
 class RepeatVideoTest : public VideoJobTest {
  protected:
   void SetUp() override {

@@ -92,8 +92,6 @@ TEST(SanaSprintRequests, OtherModelsRefuseWhatIsItsOwn) {
   const auto refused = [&](const auto& change, const std::string& text) {
     expect_error(*sana, with(change), ErrorCode::kUnsupported, text);
   };
-  refused([](ImageRequest& r) { r.image = grey(); }, "'image'");
-  refused([](ImageRequest& r) { r.strength = 0.5; }, "'strength'");
   refused([](ImageRequest& r) { r.max_timesteps = 1.5; }, "'max_timesteps'");
   refused([](ImageRequest& r) { r.intermediate_timesteps = 1; }, "'intermediate_timesteps'");
   refused([](ImageRequest& r) { r.scheduler = "scm"; }, "Sana-Sprint");
