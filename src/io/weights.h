@@ -27,9 +27,6 @@ class Weights {
   /// Those of one file that is open.
   [[nodiscard]] static std::shared_ptr<Weights> of(const std::shared_ptr<const TensorFile>& file);
 
-  /// Those of one file that is open.
-  [[nodiscard]] static std::shared_ptr<Weights> of(const std::shared_ptr<const TensorFile>& file);
-
   [[nodiscard]] bool contains(const std::string& name) const;
   /// The names that are there, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
