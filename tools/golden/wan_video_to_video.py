@@ -42,7 +42,7 @@ def main():
         print(name, tuple(latents.shape), float(latents.std()))
     save_file(tensors, GOLDEN / FILE)
     (GOLDEN / FILE).chmod(0o644)
-    enter_in_manifest(GOLDEN, FILE)
+    enter_in_manifest(GOLDEN, [GOLDEN / FILE])
 
 
 if __name__ == "__main__":
