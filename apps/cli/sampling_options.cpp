@@ -15,6 +15,7 @@ namespace {
 
 std::vector<std::string> names_of(const std::vector<std::pair<std::string, std::string>>& described) {
   std::vector<std::string> names;
+  names.reserve(described.size());
   for (const auto& [name, description] : described) names.push_back(name);
   return names;
 }

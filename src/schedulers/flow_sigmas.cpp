@@ -11,6 +11,7 @@ namespace swan::schedulers {
 std::vector<double> shifted_levels(const std::vector<double>& sigmas, double flow_shift, double shift_terminal) {
   constexpr double kEpsilon = 1e-6;
   std::vector<double> levels;
+  levels.reserve(sigmas.size());
   for (const double sigma : sigmas) levels.push_back(shifted(flow_shift, sigma));
   if (shift_terminal > 0) stretch_to_terminal(levels, shift_terminal);
   if (!levels.empty() && std::abs(levels[0] - 1) < kEpsilon) levels[0] -= kEpsilon;
@@ -117,7 +118,7 @@ Schedule flow_match_schedule(const TimestepChoice& choice, const FlowMatchOption
 
 Tensor renoise(const Tensor& sample, const Tensor& velocity, const Tensor& noise, float sigma, float sigma_next,
                Context& ctx) {
-  const Tensor x0 = ops::linear_combination(std::array{1.0F, -sigma}, std::array{sample, velocity}, ctx);
+  Tensor x0 = ops::linear_combination(std::array{1.0F, -sigma}, std::array{sample, velocity}, ctx);
   if (sigma_next == 0) return x0;
   return ops::linear_combination(std::array{1 - sigma_next, sigma_next}, std::array{x0, noise}, ctx);
 }

@@ -123,11 +123,11 @@ class Choice {
     if (solver == kDpmSinglestep) return dpm<DpmSolverSinglestep>(solver);
     if (solver == kFlowEuler) {
       auto o = own(solver) ? FlowMatchEulerOptions::read(config_) : FlowMatchEulerOptions{bend<FlowMatchOptions>()};
-      return make<FlowMatchEuler>(std::move(o), &FlowMatchEulerOptions::shift);
+      return make<FlowMatchEuler>(o, &FlowMatchEulerOptions::shift);
     }
     if (solver == kFlowLCM) {
       auto o = own(solver) ? FlowMatchLCM::read(config_) : bend<FlowMatchOptions>();
-      return make<FlowMatchLCM>(std::move(o), &FlowMatchOptions::shift);
+      return make<FlowMatchLCM>(o, &FlowMatchOptions::shift);
     }
     if (solver == kFlowHeun) {
       auto o =

@@ -84,7 +84,7 @@ Schedule SCM::schedule(const TimestepChoice& choice) const {
 Tensor SCM::advance(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx) {
   const auto at = static_cast<size_t>(i);
   const float s = timesteps()[at];
-  const Tensor pred_x0 =
+  Tensor pred_x0 =
       ops::linear_combination(std::array{std::cos(s), -std::sin(s)}, std::array{sample, model_output}, ctx);
   if (at + 1 == timesteps().size()) return pred_x0;  // the next angle is 0: no noise
   const float t = timesteps()[at + 1];

@@ -25,31 +25,29 @@ constexpr std::array<std::pair<SigmaSchedule, const char*>, 3> kKeys = {
      {SigmaSchedule::kExponential, "use_exponential_sigmas"},
      {SigmaSchedule::kBeta, "use_beta_sigmas"}}};
 
-constexpr double kBetaParameter = 0.6;  // both of them: the distribution is symmetric
+constexpr double kA = 0.6;  // both parameters of the beta distribution, which is symmetric
 
 // The share of the distribution below x, of at most 1/2, by the power series of its density; the terms fall by at least
 // half each.
 double beta_distribution(double x, double whole) {
-  constexpr double a = kBetaParameter;
   double sum = 0;
   double term = 1;
   for (int k = 0; k < 64; ++k) {
-    sum += term / (a + k);
-    term *= (k + 1 - a) / (k + 1) * x;
+    sum += term / (kA + k);
+    term *= (k + 1 - kA) / (k + 1) * x;
   }
-  return std::pow(x, a) * sum / whole;
+  return std::pow(x, kA) * sum / whole;
 }
 
 // Its inverse, by Newton's method: the distribution is concave up to 1/2, so that after the first step the values climb
 // to the root.
 double beta_quantile(double p) {
-  constexpr double a = kBetaParameter;
   if (p > 0.5) return 1 - beta_quantile(1 - p);
   if (p <= 0) return 0;
-  const double whole = std::tgamma(a) * std::tgamma(a) / std::tgamma(2 * a);
-  double x = std::min(std::pow(p * a * whole, 1 / a), 0.5);
+  const double whole = std::tgamma(kA) * std::tgamma(kA) / std::tgamma(2 * kA);
+  double x = std::min(std::pow(p * kA * whole, 1 / kA), 0.5);
   for (int i = 0; i < 50; ++i) {
-    const double density = std::pow(x * (1 - x), a - 1) / whole;
+    const double density = std::pow(x * (1 - x), kA - 1) / whole;
     const double next = std::clamp(x - (beta_distribution(x, whole) - p) / density, x / 8, 0.5);
     if (std::abs(next - x) <= 1e-16 * x) break;
     x = next;
@@ -91,6 +89,7 @@ SigmaSchedule read_sigma_schedule(ConfigReader& config) {
 
 std::vector<double> linspace(double start, double stop, int n) {
   std::vector<double> points;
+  points.reserve(static_cast<size_t>(n));
   for (int i = 0; i < n; ++i) points.push_back(i == 0 ? start : i * ((stop - start) / (n - 1)) + start);
   if (n > 1) points.back() = stop;
   return points;
@@ -104,6 +103,7 @@ std::vector<double> spread_sigmas(SigmaSchedule schedule, double largest, double
     return std::pow(first + ramp * (std::pow(smallest, 1 / kRho) - first), kRho);
   };
   std::vector<double> sigmas;
+  sigmas.reserve(static_cast<size_t>(n));
   if (schedule == SigmaSchedule::kExponential) {
     for (const double x : linspace(std::log(largest), std::log(smallest), n)) sigmas.push_back(std::exp(x));
   } else {
