@@ -228,12 +228,12 @@ AutoencoderKLWan::~AutoencoderKLWan() = default;
 
 namespace {
 
-// [1, C, T, H, W] to T frames [1, H, W, C]: what clip_of puts together.
-std::vector<WanFrame> frames_of(const Tensor& video, Context& ctx) {
+// Frames [begin, end) of [1, C, T, H, W], as [1, H, W, C] each: what clip_of puts together.
+std::vector<WanFrame> frames_of(const Tensor& video, int64_t begin, int64_t end, Context& ctx) {
   const Tensor clip = video.on(nullptr, DType::kF32);
   const int64_t channels = clip.dim(1), count = clip.dim(2), height = clip.dim(3), width = clip.dim(4);
   std::vector<WanFrame> frames;
-  for (int64_t t = 0; t < count; ++t) {
+  for (int64_t t = begin; t < end; ++t) {
     Tensor planes = Tensor::empty({1, channels, height, width}, DType::kF32);
     for (int64_t c = 0; c < channels; ++c)
       std::memcpy(planes.data_mut<float>() + c * height * width, clip.data<float>() + (c * count + t) * height * width,
@@ -248,7 +248,7 @@ std::vector<WanFrame> frames_of(const Tensor& video, Context& ctx) {
 // Frames as the decoder gives them, unclamped, [1, 3, H, W].
 void AutoencoderKLWan::decode_clip(const Tensor& z, const std::function<void(const Tensor&)>& frame,
                                    Context& ctx) const {
-  std::vector<WanFrame> latents = frames_of(z, ctx);
+  std::vector<WanFrame> latents = frames_of(z, 0, z.dim(2), ctx);
   for (WanFrame& latent : latents) latent = post_quant_conv_->forward(latent, ctx);
   if (ctx.recording()) ctx.tap("post_quant_conv", clip_of(latents, ctx));
   WanDecoder3d::Cache cache;
@@ -309,15 +309,13 @@ Tensor AutoencoderKLWan::decode(const Tensor& z, Context& ctx) const {
 }
 
 Tensor AutoencoderKLWan::encode_clip(const Tensor& x, Context& ctx) const {
-  const std::vector<WanFrame> frames = frames_of(x, ctx);
+  const Tensor clip = x.on(nullptr, DType::kF32);
   WanFeatureCache cache;
   std::vector<WanFrame> latents;
-  const auto step = static_cast<size_t>(config_.temporal_compression_ratio());
-  for (size_t first = 0; first < frames.size(); first += first == 0 ? 1 : step) {
-    const size_t end = std::min(frames.size(), first == 0 ? 1 : first + step);
-    for (WanFrame& made : encoder_->forward(
-             {frames.begin() + static_cast<std::ptrdiff_t>(first), frames.begin() + static_cast<std::ptrdiff_t>(end)},
-             cache, ctx))
+  const int64_t step = config_.temporal_compression_ratio();
+  for (int64_t first = 0; first < clip.dim(2); first += first == 0 ? 1 : step) {
+    const int64_t end = std::min(clip.dim(2), first == 0 ? 1 : first + step);
+    for (WanFrame& made : encoder_->forward(frames_of(clip, first, end, ctx), cache, ctx))
       latents.push_back(quant_conv_->forward(made, ctx));
   }
   Tensor moments = clip_of(latents, ctx);

@@ -12,6 +12,8 @@
 #include "io/checkpoint/checkpoint.h"
 #include "io/open_tensor_file.h"
 #include "io/weight_files.h"
+#include "io/weights.h"
+#include "models/autoencoder_tiny.h"
 #include "nn/lora_names.h"
 #include "pipelines/model_files.h"
 #include "swan/file_info.h"
@@ -60,6 +62,24 @@ void describe_network(const io::Component& c, FileInfo& info) {
   } else {
     info.names = c.library == "transformers" ? "transformers' names" : "diffusers' names";
     info.config = io::Config::read(c.directory + "/config.json").json().dump();
+  }
+}
+
+// The decoder of a tiny autoencoder, which no repository has.
+void describe_tiny(const std::shared_ptr<io::Weights>& weights, FileInfo& info) {
+  info.kind = FileInfo::Kind::kNetwork;
+  info.component = "vae";
+  info.class_name = "AutoencoderTiny";
+  try {
+    const models::AutoencoderTiny tiny(weights, std::nullopt);
+    info.names = tiny.is_video() ? "TAEHV's names" : "TAESD's names";
+    info.option = option_of(info.component);
+    info.config = nlohmann::json{{"latent_channels", tiny.latent_channels()},
+                                 {"spatial_compression_ratio", tiny.spatial_compression_ratio()},
+                                 {"temporal_compression_ratio", tiny.temporal_compression_ratio()}}
+                      .dump();
+  } catch (const Error& error) {
+    info.problem = error.what();
   }
 }
 
@@ -162,6 +182,10 @@ FileInfo inspect_file(const std::string& path) {
     } catch (const Error& error) {
       info.problem = error.what();
     }
+    return info;
+  }
+  if (const auto weights = io::Weights::of(file); models::AutoencoderTiny::is_one(*weights)) {
+    describe_tiny(weights, info);
     return info;
   }
   describe_lora(*file, info);

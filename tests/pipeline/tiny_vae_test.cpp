@@ -18,6 +18,7 @@
 #include "support/picture.h"
 #include "support/temp_dir.h"
 #include "support/tiny_decoder.h"
+#include "swan/file_info.h"
 #include "swan/pipeline.h"
 #include "swan/video_pipeline.h"
 
@@ -175,6 +176,25 @@ TEST(OtherVae, ATinyDecoderMakesClips) {
       [&](const Tensor& frame) { EXPECT_EQ(result.frames[0].at(t++).rgb, pipelines::to_image(frame, ctx).rgb); }, ctx);
   EXPECT_EQ(t, 5U);
   EXPECT_EQ(video_request_from_parameters(result.parameters[0]).load.vae, file);
+}
+
+TEST(OtherVae, ATinyDecoderIsRecognised) {
+  const support::TempDir dir;
+  const FileInfo picture = inspect_file(write_tiny(dir, support::tiny_sana(kSanaLatents), ""));
+  EXPECT_EQ(picture.kind, FileInfo::Kind::kNetwork);
+  EXPECT_EQ(picture.class_name, "AutoencoderTiny");
+  EXPECT_EQ(picture.option, "--vae");
+  EXPECT_EQ(picture.names, "TAESD's names");
+  EXPECT_EQ(picture.problem, "");
+  EXPECT_EQ(nlohmann::json::parse(picture.config).at("spatial_compression_ratio"), 32);
+  EXPECT_EQ(inspect_file(write_tiny(dir, support::tiny_wan(kSanaLatents), "decoder.")).names, "TAEHV's names");
+  // One of a layout that Swan lacks is said to be such.
+  auto tensors = support::TinyDecoderWeights(support::tiny_wan(kSanaLatents), "decoder.").tensors;
+  tensors.erase("decoder.8.weight");
+  io::write_safetensors(dir.file("tiny.safetensors"), tensors);
+  const FileInfo broken = inspect_file(dir.file("tiny.safetensors"));
+  EXPECT_NE(broken.problem.find("decoder.8.weight"), std::string::npos) << broken.problem;
+  EXPECT_EQ(broken.option, "");
 }
 
 TEST(OtherVae, WhatDoesNotFitIsRefused) {
