@@ -91,8 +91,8 @@ Workload sana(const GpuOptions& options, const std::string& name, int64_t batch,
                   });
 }
 
-Workload dcae(const GpuOptions& options, int64_t size) {
-  const Component c = open(options, "dcae_f32c32_sana_vae", kDiffusion);
+Workload dcae(const GpuOptions& options, int64_t size, const std::string& name = "dcae_f32c32_sana_vae") {
+  const Component c = open(options, name, kDiffusion);
   const auto config = models::AutoencoderDCConfig::parse(c.config);
   auto kept = std::make_shared<Kept<models::AutoencoderDC>>(context(options));
   kept->model =
@@ -188,6 +188,8 @@ Workloads networks() {
       {"sprint-0.6b", [](const GpuOptions& o) { return sana(o, "sana_sprint_600m_1024px_transformer", 1, 1024); }},
       {"dcae-1024", [](const GpuOptions& o) { return dcae(o, 1024); }},
       {"dcae-4096", [](const GpuOptions& o) { return dcae(o, 4096); }},
+      {"sana-1.6b-4k", [](const GpuOptions& o) { return sana(o, "sana_1600m_4kpx_transformer", 2, 4096); }},
+      {"dcae-lite-1024", [](const GpuOptions& o) { return dcae(o, 1024, "dcae_lite_f32c32_sana_vae"); }},
       {"gemma-300", gemma},
       {"umt5-512", umt5},
       {"wan-1.3b-81", [](const GpuOptions& o) { return wan(o, 81); }},
