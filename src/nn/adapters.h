@@ -20,9 +20,9 @@ namespace swan::nn {
 class AdapterSet {
  public:
   struct Options {
-    bool lenient = false;  ///< keys that belong to nothing are a warning instead of an error
-    bool fuse = false;     ///< layers merge their updates into a copy of their weight
-    std::span<const NamePair> original_names = {};
+    bool lenient = false;                        ///< keys that belong to nothing are a warning instead of an error
+    bool fuse = false;                           ///< layers merge their updates into a copy of their weight
+    const io::KeyMap* original_names = nullptr;  ///< of the network as first published; null: none
   };
   /// What was found in one file.
   struct Summary {

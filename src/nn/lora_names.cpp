@@ -49,24 +49,6 @@ constexpr std::array kFormats = {
     Format{"lora_transformer_", '_', false},
 };
 
-constexpr std::array kWanNames = {
-    NamePair{"condition_embedder.time_embedder.linear_1", "time_embedding.0"},
-    NamePair{"condition_embedder.time_embedder.linear_2", "time_embedding.2"},
-    NamePair{"condition_embedder.time_proj", "time_projection.1"},
-    NamePair{"condition_embedder.text_embedder.linear_1", "text_embedding.0"},
-    NamePair{"condition_embedder.text_embedder.linear_2", "text_embedding.2"},
-    NamePair{"attn1", "self_attn"},
-    NamePair{"attn2", "cross_attn"},
-    NamePair{"to_q", "q"},
-    NamePair{"to_k", "k"},
-    NamePair{"to_v", "v"},
-    NamePair{"to_out.0", "o"},
-    NamePair{"norm2", "norm3"},
-    NamePair{"ffn.net.0.proj", "ffn.0"},
-    NamePair{"ffn.net.2", "ffn.2"},
-    NamePair{"proj_out", "head.head"},
-};
-
 }  // namespace
 
 std::optional<std::pair<std::string_view, LoraPart>> split_lora_key(std::string_view key) {
@@ -75,23 +57,18 @@ std::optional<std::pair<std::string_view, LoraPart>> split_lora_key(std::string_
   return std::nullopt;
 }
 
-std::span<const NamePair> wan_original_names() { return kWanNames; }
-
-std::string original_name(std::string_view module, std::span<const NamePair> names) {
-  std::string name = "." + std::string(module) + ".";  // so that components are whole
-  for (const NamePair& pair : names) {
-    const std::string part = "." + std::string(pair.diffusers) + ".";
-    if (const size_t at = name.find(part); at != std::string::npos)
-      name.replace(at, part.size(), "." + std::string(pair.original) + ".");
-  }
-  return name.substr(1, name.size() - 2);
+std::string original_name(const std::string& module, const io::KeyMap& names) {
+  constexpr std::string_view kWeight = ".weight";
+  const auto place = names.to_original(module + std::string(kWeight));
+  if (!place || place->parts > 1 || !place->name.ends_with(kWeight)) return module;
+  return place->name.substr(0, place->name.size() - kWeight.size());
 }
 
-LoraNames::LoraNames(std::span<const std::string> modules, std::span<const NamePair> original) {
+LoraNames::LoraNames(std::span<const std::string> modules, const io::KeyMap* original) {
   for (const std::string& module : modules)
     for (const Format& format : kFormats) {
-      if (format.original && original.empty()) continue;
-      std::string name = format.original ? original_name(module, original) : module;
+      if (format.original && original == nullptr) continue;
+      std::string name = format.original ? original_name(module, *original) : module;
       std::replace(name.begin(), name.end(), '.', format.separator);
       modules_.emplace(format.prefix + name, module);
     }

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "io/checkpoint/key_map.h"
+
 namespace swan::nn {
 
 /// What a tensor of a LoRA file is of its module.
@@ -25,22 +27,17 @@ enum class LoraPart {
 /// ".lora_A.weight", ".lora_down.weight", ".alpha", ".diff_b", ...
 [[nodiscard]] std::optional<std::pair<std::string_view, LoraPart>> split_lora_key(std::string_view key);
 
-/// A part of a module's name in diffusers and in the network as first published, whole components of dotted paths.
-struct NamePair {
-  const char* diffusers;
-  const char* original;
-};
-/// Of Wan's transformer, of which ComfyUI's, kohya's and the distilled LoRAs are. Ref: Wan2.1 wan/modules/model.py
-[[nodiscard]] std::span<const NamePair> wan_original_names();
-/// A module's original name: every pair that occurs in it is replaced.
-[[nodiscard]] std::string original_name(std::string_view module, std::span<const NamePair> names);
+/// What a network's publisher calls a module; its name itself where the names agree, or the publisher has no module for
+/// it alone. @param module  diffusers' name
+[[nodiscard]] std::string original_name(const std::string& module, const io::KeyMap& names);
 
 /// The names under which LoRA files of all formats know a network's modules.
 class LoraNames {
  public:
   /// @param modules   diffusers' names, "blocks.0.attn1.to_q"
-  /// @param original  empty: the network has no other names
-  LoraNames(std::span<const std::string> modules, std::span<const NamePair> original);
+  /// @param original  those of the network as first published, which ComfyUI, kohya and distilled LoRAs use; null: it
+  ///                  has no others
+  LoraNames(std::span<const std::string> modules, const io::KeyMap* original);
 
   /// The module in diffusers' naming; null: none. @param stem  a key without its ending
   [[nodiscard]] const std::string* find(std::string_view stem) const;

@@ -6,7 +6,7 @@
 namespace swan::pipelines {
 
 void TransformerAdapters::read(const io::Repository& repository, LoadOptions& options,
-                               std::span<const nn::NamePair> original_names) {
+                               const io::KeyMap* original_names) {
   std::shared_ptr<nn::AdapterSet> set;
   std::vector<LoraFacts> facts;
   if (!options.lora.empty()) {

@@ -19,7 +19,7 @@ class TransformerAdapters {
   /// @param options         its LoRAs get paths that can be opened from anywhere
   /// @param original_names  see nn::AdapterSet::Options
   /// @throws Error as nn::AdapterSet::read; nothing has changed then
-  void read(const io::Repository& repository, LoadOptions& options, std::span<const nn::NamePair> original_names);
+  void read(const io::Repository& repository, LoadOptions& options, const io::KeyMap* original_names);
 
   /// The transformer with them. @throws Error as Weights::finish and nn::AdapterSet::finish
   template <typename Network, typename Config>

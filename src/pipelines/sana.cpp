@@ -91,7 +91,7 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
                          .temporal_compression_ratio = 1,
                          .video = false});
   (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
-  adapters_.read(repository_, options_, {});
+  adapters_.read(repository_, options_, nullptr);
 }
 
 SanaPipeline::~SanaPipeline() = default;
@@ -99,7 +99,7 @@ SanaPipeline::~SanaPipeline() = default;
 void SanaPipeline::set_loras(const std::vector<Lora>& loras) {
   LoadOptions options = options_;
   options.lora = loras;
-  adapters_.read(repository_, options, {});
+  adapters_.read(repository_, options, nullptr);
   options_ = std::move(options);
   transformer_.close();
 }

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/replay.h"
+#include "io/checkpoint/key_tables.h"
 #include "io/config.h"
 #include "models/wan_vae_blocks.h"
 #include "ops/elementwise.h"
@@ -98,7 +99,7 @@ WanPipeline::WanPipeline(io::Repository repository, std::string model_name, cons
                          .temporal_compression_ratio = vae_config_.temporal_compression_ratio(),
                          .video = true});
   (void)repository_.component("scheduler");  // the text encoder may be absent where embeddings are given
-  adapters_.read(repository_, options_, nn::wan_original_names());
+  adapters_.read(repository_, options_, &io::wan_transformer_keys());
 }
 
 WanPipeline::~WanPipeline() = default;
@@ -106,7 +107,7 @@ WanPipeline::~WanPipeline() = default;
 void WanPipeline::set_loras(const std::vector<Lora>& loras) {
   LoadOptions options = options_;
   options.lora = loras;
-  adapters_.read(repository_, options, nn::wan_original_names());
+  adapters_.read(repository_, options, &io::wan_transformer_keys());
   options_ = std::move(options);
   transformer_.close();
 }

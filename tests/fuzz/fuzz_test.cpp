@@ -61,6 +61,8 @@ TEST(Fuzz, GgufFiles) { run("gguf", 15000, mutate, read_as_weights); }
 
 TEST(Fuzz, Pickles) { run("pickle", 30000, mutate, read_as_pickle); }
 
+TEST(Fuzz, Checkpoints) { run("checkpoint", 20000, mutate_safetensors, read_as_checkpoint); }
+
 TEST(Fuzz, Loras) {
   set_log_level(LogLevel::kOff);  // lenient reading warns thousands of times
   const support::TempDir dir;

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/key_tables.h"
 #include "io/config.h"
 #include "io/json.h"
 #include "io/open_tensor_file.h"
@@ -130,6 +132,20 @@ bool read_as_config(std::string_view bytes) {
   });
 }
 
+bool read_as_checkpoint(std::string_view bytes) {
+  const MemoryFile memory(bytes);
+  return accepts([&] {
+    const auto checkpoint = io::open_checkpoint(memory.path());
+    for (const auto& [name, entry] : checkpoint->weights->entries())
+      (void)accepts([&, &name = name, &entry = entry] {
+        const Tensor tensor = checkpoint->weights->tensor(name);
+        if (tensor.shape() != entry.shape || tensor.dtype() != entry.dtype)
+          throw std::runtime_error("a tensor is not what the file's entry says");
+        touch(tensor);
+      });
+  });
+}
+
 void clean_as_prompt(std::string_view bytes) {
   for (const auto clean : {tokenizers::clean_sana_prompt, tokenizers::clean_wan_prompt}) {
     const std::string cleaned = clean(bytes);
@@ -152,7 +168,7 @@ bool LoraTarget::read(std::string_view bytes) const {
     const Lora lora = {memory.path(), 0.5};
     for (const bool fuse : {false, true}) {
       const auto set = nn::AdapterSet::read(
-          {&lora, 1}, *weights, {.lenient = true, .fuse = fuse, .original_names = nn::wan_original_names()});
+          {&lora, 1}, *weights, {.lenient = true, .fuse = fuse, .original_names = &io::wan_transformer_keys()});
       for (const std::string& name : weights->names()) {
         Tensor tensor = set->with_deltas(name, weights->take(name, weights->shape(name)));
         if (!name.ends_with(".weight")) continue;

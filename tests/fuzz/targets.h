@@ -12,6 +12,8 @@ bool read_as_safetensors(std::string_view bytes);
 bool read_as_weights(std::string_view bytes);
 /// The pickle of a torch file alone.
 bool read_as_pickle(std::string_view bytes);
+/// A network's weights in one file, under the names of any format.
+bool read_as_checkpoint(std::string_view bytes);
 bool read_as_config(std::string_view bytes);
 
 /// Cleans the bytes as a prompt of every model, which takes any: the result is UTF-8 without whitespace at its ends.

@@ -8,6 +8,7 @@
 #include <limits>
 #include <ostream>
 
+#include "io/checkpoint/key_tables.h"
 #include "lora_files.h"
 #include "models/sana_transformer.h"
 #include "models/wan_transformer.h"
@@ -390,8 +391,7 @@ class AdaptedNetwork : public testing::TestWithParam<Network> {
   }
   [[nodiscard]] Set read(const std::vector<Lora>& loras, bool fuse = false) const {
     return nn::AdapterSet::read(
-        loras, *weights(),
-        {.fuse = fuse, .original_names = GetParam().wan ? nn::wan_original_names() : std::span<const nn::NamePair>()});
+        loras, *weights(), {.fuse = fuse, .original_names = GetParam().wan ? &io::wan_transformer_keys() : nullptr});
   }
   // A LoRA of every module, named by `name` of it.
   [[nodiscard]] std::string write(const std::string& file, const std::function<std::string(const std::string&)>& name,
@@ -471,7 +471,7 @@ TEST_P(AdaptedNetwork, EveryNamingGivesTheSame) {
   EXPECT_TRUE(support::identical(
       run(read({{write("kohya.safetensors", kohya, ".lora_down.weight", ".lora_up.weight", 1, 6)}})), expected));
   if (!GetParam().wan) return;
-  const auto original = [](const std::string& m) { return nn::original_name(m, nn::wan_original_names()); };
+  const auto original = [](const std::string& m) { return nn::original_name(m, io::wan_transformer_keys()); };
   for (const auto& [down, up] :
        {std::pair(".lora_A.weight", ".lora_B.weight"), {".lora_down.weight", ".lora_up.weight"}})
     EXPECT_TRUE(support::identical(

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "io/checkpoint/key_tables.h"
 #include "lora_files.h"
 #include "support/golden.h"
 
@@ -33,13 +34,13 @@ class LoraNamesOf : public testing::TestWithParam<Network> {};
 TEST_P(LoraNamesOf, EveryFormatsNamesLeadBackToTheModule) {
   const std::vector<std::string> modules = modules_of(GetParam());
   ASSERT_GT(modules.size(), 20U);
-  const auto original = GetParam().wan ? nn::wan_original_names() : std::span<const nn::NamePair>();
+  const io::KeyMap* original = GetParam().wan ? &io::wan_transformer_keys() : nullptr;
   const nn::LoraNames names(modules, original);
   std::set<std::string> seen;
   for (const std::string& module : modules) {
     std::set<std::string> written = {module, "transformer." + module, "diffusion_model." + module,
                                      "lora_unet_" + underscored(module), "lora_transformer_" + underscored(module)};
-    const std::string first = nn::original_name(module, original);
+    const std::string first = original != nullptr ? nn::original_name(module, *original) : module;
     EXPECT_EQ(first == module, !GetParam().wan || module == "patch_embedding") << module;
     if (GetParam().wan) written.insert({first, "diffusion_model." + first, "lora_unet_" + underscored(first)});
     for (const std::string& name : written) {
@@ -82,7 +83,7 @@ TEST(LoraNames, KnowTheOriginalNamesOfWan) {
       {"patch_embedding", "patch_embedding"},
       {"proj_out", "head.head"},
   };
-  for (const auto& [module, name] : original) EXPECT_EQ(nn::original_name(module, nn::wan_original_names()), name);
+  for (const auto& [module, name] : original) EXPECT_EQ(nn::original_name(module, io::wan_transformer_keys()), name);
 }
 
 TEST(LoraNames, EndingsSayWhatATensorIs) {
@@ -111,7 +112,7 @@ TEST(LoraNames, EndingsSayWhatATensorIs) {
 
 TEST(LoraNames, NameTheNearest) {
   const std::vector<std::string> modules = {"blocks.0.attn1.to_q", "blocks.1.attn1.to_q", "blocks.1.attn2.to_k"};
-  const nn::LoraNames names(modules, nn::wan_original_names());
+  const nn::LoraNames names(modules, &io::wan_transformer_keys());
   EXPECT_EQ(names.nearest("transformer.blocks.1.attn1.to_x"), "transformer.blocks.1.attn1.to_q");
   EXPECT_EQ(names.nearest("lora_unet_blocks_1_cross_attn_kk"), "lora_unet_blocks_1_cross_attn_k");
   EXPECT_EQ(names.find("transformer.blocks.1.attn1.to_x"), nullptr);
