@@ -90,8 +90,12 @@ io::Component from_file(const Part& part, const std::string& path, const std::op
 io::Component open_part(const Part& part, const std::string& path, const io::Repository* beside) {
   if (is_folder(path)) return from_folder(part, path);
   std::optional<io::Config> fallback;
-  if (beside != nullptr && beside->contains(part.component) && part.path != &LoadOptions::tokenizer)
-    fallback = beside->config(part.component);
+  if (beside != nullptr && beside->contains(part.component) && part.path != &LoadOptions::tokenizer) {
+    try {
+      fallback = beside->config(part.component);
+    } catch (const Error&) {  // what is replaced need not be there
+    }
+  }
   return from_file(part, path, fallback);
 }
 
@@ -185,8 +189,9 @@ ModelFiles open_model(const std::string& path, const LoadOptions& options, const
 
   const bool alone = !repository;
   if (alone) repository = put_together(given, files.transformer);
-  const Family* family =
-      repository->contains("transformer") ? family_of(repository->component("transformer").class_name) : nullptr;
+  const Family* family = nullptr;
+  for (const io::Component& c : repository->components())
+    if (c.name == "transformer") family = family_of(c.class_name);
   for (const io::Component& c : given) {
     for (const Part& part : kParts)
       if (family != nullptr && c.name == part.component) check_class(c, *family, files.*part.path);

@@ -1,6 +1,7 @@
 // A model whose parts are single files in their publishers' names draws what the repository does.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 namespace swan {
 namespace {
 
+namespace fs = std::filesystem;
 using support::golden_path;
 using support::TempDir;
 
@@ -150,6 +152,19 @@ TEST(ModelFiles, FoldersOfComponentsAndOfWholeModelsDo) {
                                  .tokenizer = golden_path("models/sana/tokenizer/tokenizer.json")};
     EXPECT_TRUE(support::identical(ImagePipeline::open("", options)->generate(picture()).latents, expected)) << folder;
   }
+}
+
+TEST(ModelFiles, WhatIsReplacedNeedNotBeThere) {
+  const TempDir dir;
+  const LoadOptions files = write_files(dir, "wan", kWan);
+  fs::create_directories(dir.file("m"));
+  for (const char* part : {"vae", "scheduler", "text_encoder", "tokenizer"})
+    fs::copy(fs::canonical(golden_path(std::string("models/wan/") + part)), dir.file("m/") + part,
+             fs::copy_options::recursive);
+  fs::copy_file(golden_path("models/wan/model_index.json"), dir.file("m/model_index.json"));
+  EXPECT_THROW((void)VideoPipeline::open(dir.file("m")), Error);
+  const LoadOptions one = {.transformer = files.transformer};
+  EXPECT_EQ(VideoPipeline::open(dir.file("m"), one)->generate(clip()).frames.at(0).size(), 5U);
 }
 
 // ComfyUI's text encoders hold their tokenizer.
