@@ -13,6 +13,7 @@
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/key_tables.h"
 #include "io/checkpoint/original_file.h"
+#include "io/open_tensor_file.h"
 #include "io/safetensors.h"
 #include "support/close.h"
 #include "support/gguf_writer.h"
@@ -57,6 +58,7 @@ TEST_P(Containers, OfTorch) {
   for (const auto& [name, entry] : original_.entries()) tensors[name] = original_.tensor(name);
   for (const char* key : {"", "state_dict"})
     expect_weights(dir_.write("x.pth", support::make_torch_file(tensors, key)), [](const Tensor& t) { return t; });
+  EXPECT_STREQ(open_tensor_file(dir_.file("x.pth"))->container(), "torch");
 }
 
 // Rows of blocks of 32 as Q8_0, and what they then stand for. Ref: ggml-quants.c, quantize_row_q8_0
@@ -109,6 +111,10 @@ TEST_P(Containers, OfGguf) {
     EXPECT_LT(support::distance(rounded, t).relative_l2, 0.01);
     return rounded;
   });
+  const auto file = open_tensor_file(dir_.file("x.gguf"));
+  EXPECT_STREQ(file->container(), "GGUF");
+  for (const auto& [name, entry] : original_.entries())
+    EXPECT_EQ(file->stored_type(name), has_blocks(original_.tensor(name)) ? "q8_0" : "f32") << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Containers,

@@ -15,11 +15,9 @@
 #include "io/checkpoint/scaled_f8_file.h"
 #include "io/safetensors.h"
 #include "support/expect_error.h"
-#include "support/gguf_writer.h"
 #include "support/golden.h"
 #include "support/memory_file.h"
 #include "support/temp_dir.h"
-#include "support/torch_writer.h"
 
 namespace swan::io {
 namespace {
@@ -150,59 +148,6 @@ TEST(Checkpoint, UnusedPositionsTellTheSizeThatSanaWasTrainedOn) {
     EXPECT_EQ(checkpoint->config.json().at("interpolation_scale"), scale);
     EXPECT_FALSE(checkpoint->weights->entries().contains("pos_embed"));
   }
-}
-
-// ---- Other kinds of files
-
-TEST(Checkpoint, TorchsFilesAreReadLikeOthers) {
-  const support::Golden golden = support::Golden::open("components/wan_vae");
-  const auto diffusers = SafetensorsFile::open(golden.weights_path());
-  const TempDir dir;
-  const std::string path = dir.write(
-      "Wan2.1_VAE.pth", support::make_torch_file(all_of(OriginalFile(diffusers, wan_vae_keys())), "state_dict"));
-  const auto checkpoint = open_checkpoint(path, Config::read(golden.config_path()));
-  EXPECT_STREQ(checkpoint->format->class_name, "AutoencoderKLWan");
-  EXPECT_STREQ(checkpoint->original->container(), "torch");
-  for (const auto& [name, entry] : diffusers->entries())
-    expect_same(checkpoint->weights->tensor(name), diffusers->tensor(name), name);
-}
-
-TEST(Checkpoint, GgufFilesAreReadLikeOthers) {
-  const support::Golden golden = support::Golden::open("components/wan_transformer");
-  const auto diffusers = SafetensorsFile::open(golden.weights_path());
-  const OriginalFile original(diffusers, wan_transformer_keys());
-  constexpr uint32_t kF32 = 0, kQ8 = 8;
-  constexpr int64_t kBlock = 32;
-  support::GgufWriter writer;
-  writer.text("general.architecture", "wan");
-  std::string quantised;
-  for (const auto& [name, entry] : original.entries()) {
-    ASSERT_EQ(entry.dtype, DType::kF32);
-    const std::vector<uint64_t> shape(entry.shape.dims().begin(), entry.shape.dims().end());
-    if (quantised.empty() && entry.shape.rank() == 2 && entry.shape[1] % kBlock == 0) {
-      quantised = name;  // blocks of an f16 one and 32 times two
-      std::string bytes;
-      for (int64_t i = 0; i < entry.shape.numel() / kBlock; ++i) bytes += std::string("\0\x3c", 2) + std::string(32, 2);
-      writer.tensor(name, shape, kQ8, bytes);
-      continue;
-    }
-    const Tensor tensor = original.tensor(name);
-    writer.tensor(name, shape, kF32, {static_cast<const char*>(tensor.raw()), tensor.nbytes()});
-  }
-  ASSERT_FALSE(quantised.empty());
-  const TempDir dir;
-  const auto checkpoint =
-      open_checkpoint(dir.write("wan-Q8_0.gguf", writer.finish()), Config::read(golden.config_path()));
-  EXPECT_STREQ(checkpoint->original->container(), "GGUF");
-  EXPECT_EQ(checkpoint->original->stored_type(quantised), "q8_0");
-  EXPECT_EQ(checkpoint->original->stored_type("head.modulation"), "f32");
-  const std::string name = wan_transformer_keys().to_diffusers(quantised).at(0).name;
-  for (const auto& [other, entry] : diffusers->entries()) {
-    if (other != name) expect_same(checkpoint->weights->tensor(other), diffusers->tensor(other), other);
-  }
-  const Tensor made = checkpoint->weights->tensor(name);
-  EXPECT_EQ(made.dtype(), DType::kBF16);
-  for (const float value : floats(made)) ASSERT_EQ(value, 2);
 }
 
 // ---- Weights in 8 bits
