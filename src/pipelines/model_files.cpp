@@ -188,6 +188,10 @@ ModelFiles open_model(const std::string& path, const LoadOptions& options, const
                      .checkpoint = encoder->checkpoint});
 
   const bool alone = !repository;
+  if (alone && !files.vae.empty() && is_tiny_vae(files.vae))
+    fail(ErrorCode::kInvalidArgument,
+         "--vae {} is a tiny autoencoder, which decodes in the place of a model's own: open that with --model.",
+         files.vae);
   if (alone) repository = put_together(given, files.transformer);
   const Family* family = nullptr;
   for (const io::Component& c : repository->components())
