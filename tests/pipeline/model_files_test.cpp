@@ -1,6 +1,7 @@
 // A model whose parts are single files in their publishers' names draws what the repository does.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -15,6 +16,7 @@
 #include "support/expect_error.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
+#include "swan/convert.h"
 #include "swan/video_pipeline.h"
 
 namespace swan {
@@ -186,6 +188,28 @@ TEST(ModelFiles, ATextEncoderBringsItsTokenizer) {
   const Tensor expected = VideoPipeline::open("", files)->generate(clip()).latents;
   files.tokenizer = "";
   EXPECT_TRUE(support::identical(VideoPipeline::open("", files)->generate(clip()).latents, expected));
+}
+
+TEST(ModelFiles, AConversionThatIsCancelledLeavesNothing) {
+  const TempDir dir;
+  std::atomic<bool> cancel = false;
+  Callbacks callbacks;
+  callbacks.cancel = &cancel;
+  std::vector<std::string> stages;
+  callbacks.progress = [&](const std::string& stage, int done, int total) {
+    EXPECT_LE(done, total);
+    stages.push_back(stage);
+    cancel = done == 3;
+  };
+  expect_error(ErrorCode::kCancelled, {dir.file("out")},
+               [&] { (void)convert_model(golden_path("models/wan"), {}, dir.file("out"), {}, callbacks); });
+  EXPECT_EQ(stages.size(), 3U);
+  EXPECT_TRUE(fs::is_empty(dir.path()));
+  // So does one that asks for a dtype that weights are not kept in.
+  expect_error(ErrorCode::kInvalidArgument, {"f8_e4m3", "bf16"}, [&] {
+    (void)convert_model(golden_path("models/wan"), {}, dir.file("out"), ConvertOptions{.dtype = "f8_e4m3"});
+  });
+  EXPECT_TRUE(fs::is_empty(dir.path()));
 }
 
 TEST(ModelFiles, ErrorsNameTheOption) {
