@@ -18,6 +18,7 @@ namespace swan::models {
 namespace {
 
 constexpr const char* kDecoder = "decoder.";
+constexpr size_t kMostStages = 9;
 
 std::string prefix_of(const io::Weights& weights) {
   return weights.contains(fmt::format("{}1.weight", kDecoder)) ? kDecoder : "";
@@ -143,6 +144,9 @@ void AutoencoderTiny::read_layout(const std::shared_ptr<io::Weights>& weights, s
       ++i;
     }
     stages_.push_back(std::move(stage));
+    if (stages_.size() > kMostStages)
+      fail(ErrorCode::kUnsupported, "{}: a tiny autoencoder that doubles pictures more than {} times.",
+           weights->description(), kMostStages - 1);
   }
   const Shape last = shape_of(i, "weight", 3);
   if (last[0] != 3)

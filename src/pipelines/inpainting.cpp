@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "core/error.h"
@@ -29,7 +30,8 @@ PixelMask::PixelMask(const Image& mask, Size size) : size_(size) {
 }
 
 Tensor PixelMask::latent_mask(const Shape& latents) const {
-  const int64_t height = latents[latents.rank() - 2], width = latents[latents.rank() - 1], plane = height * width;
+  const std::span<const int64_t> dims = latents.dims();
+  const int64_t width = dims.back(), height = dims[dims.size() - 2], plane = height * width;
   SWAN_ASSERT(size_.height % height == 0 && size_.width % width == 0);
   const int64_t rows = size_.height / height, columns = size_.width / width;
   Tensor mask = Tensor::zeros(latents, DType::kF32);

@@ -18,7 +18,9 @@ bool is_tiny_vae(const std::string& path) {
 TinyVae TinyVae::open(const LoadOptions& options, const Compute& compute, const Expected& expected) {
   if (!is_tiny_vae(options.vae)) return {};
   const std::shared_ptr<io::Weights> weights = io::Weights::of(io::open_tensor_file(options.vae));
-  TinyVae tiny{std::make_unique<models::AutoencoderTiny>(weights, compute.storage()), weights->dtype()};
+  TinyVae tiny;
+  tiny.network = std::make_unique<models::AutoencoderTiny>(weights, compute.storage());
+  tiny.dtype = weights->dtype();
   const models::AutoencoderTiny& n = *tiny.network;
   if (n.latent_channels() != expected.latent_channels ||
       n.spatial_compression_ratio() != expected.spatial_compression_ratio ||

@@ -296,6 +296,10 @@ TEST(AutoencoderTiny, RefusesWhatItCannotMean) {
       ErrorCode::kUnsupported, "some blocks");
   fails([](Tensors& t) { t["decoder.1.weight"] = latents({7, 3, 5, 5}); }, ErrorCode::kUnsupported, "decoder.1.weight");
   fails([](Tensors& t) { t["decoder.22.weight"] = latents({12, 5, 3, 3}); }, ErrorCode::kUnsupported, "12 channels");
+  const support::TinyDecoderKind deep = {
+      .video = false, .latent_channels = 2, .channels = std::vector<int64_t>(12, 2), .grow = {}, .blocks = 1};
+  expect_error(ErrorCode::kUnsupported, {"more than 8 times"},
+               [&] { (void)AutoencoderTiny(write(dir, support::TinyDecoderWeights(deep, "").tensors), {}); });
   EXPECT_FALSE(AutoencoderTiny::is_one(*write(dir, {{"decoder.conv_in.weight", latents({1})}})));
 
   Context ctx = support::test_context();
