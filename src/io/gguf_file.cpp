@@ -46,17 +46,25 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::string& path) {
 
 std::string GgufFile::stored_type(const std::string& name) const {
   const auto type = types_.find(name);
-  return type == types_.end() ? TensorFile::stored_type(name) : in_lower_case(std::string(type->second->name));
+  return type == types_.end() ? TensorFile::stored_type(name) : in_lower_case(std::string(type->second->format.name));
 }
 
 Tensor GgufFile::read(const std::string& name, const TensorEntry& entry) const {
-  const GgufType& type = *types_.at(name);
-  if (type.dequantise == nullptr) return mapping_->tensor(name, data_offset_ + entry.begin, entry.shape, entry.dtype);
+  const BlockFormat& format = types_.at(name)->format;
+  if (format.dequantise == nullptr) return mapping_->tensor(name, data_offset_ + entry.begin, entry.shape, entry.dtype);
   mapping_->check_length(name);
   Tensor out = Tensor::empty(entry.shape, entry.dtype);
   const auto* blocks = reinterpret_cast<const uint8_t*>(mapping_->data()) + data_offset_ + entry.begin;
-  dequantise(type, blocks, entry.shape.numel() / type.block, static_cast<uint16_t*>(out.raw_mut()));
+  dequantise(format, blocks, entry.shape.numel() / format.block, static_cast<uint16_t*>(out.raw_mut()));
   return out;
+}
+
+BlockMatrix GgufFile::read_blocks(const std::string& name, const TensorEntry& entry) const {
+  const BlockFormat& format = types_.at(name)->format;
+  const int64_t rows = entry.shape[0], columns = entry.shape[1];
+  if (format.dequantise == nullptr || columns % format.block != 0) return {};
+  const auto bytes = static_cast<int64_t>(entry.end - entry.begin);
+  return {format, mapping_->tensor(name, data_offset_ + entry.begin, {bytes}, DType::kU8), rows, columns};
 }
 
 }  // namespace swan::io

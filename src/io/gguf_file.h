@@ -30,6 +30,7 @@ class GgufFile final : public TensorFile {
  private:
   explicit GgufFile(const std::string& path) : TensorFile(path) {}
   [[nodiscard]] Tensor read(const std::string& name, const TensorEntry& entry) const override;
+  [[nodiscard]] BlockMatrix read_blocks(const std::string& name, const TensorEntry& entry) const override;
 
   std::shared_ptr<const MappedFile> mapping_;
   std::map<std::string, const GgufType*> types_;

@@ -166,10 +166,11 @@ class Parser {
       fail(ErrorCode::kUnsupported,
            "cannot read {}: tensor '{}' is of GGUF's type {}, which is not known; use a file of another quantisation.",
            path_, name, id);
+    const BlockFormat& format = tensor.type->format;
     const int64_t row = dims.empty() ? 1 : dims.back();
-    if (row % tensor.type->block != 0)
-      corrupt(path_, "tensor '{}' has rows of {} elements, which are no blocks of {}'s {}", name, row,
-              tensor.type->name, tensor.type->block);
+    if (row % format.block != 0)
+      corrupt(path_, "tensor '{}' has rows of {} elements, which are no blocks of {}'s {}", name, row, format.name,
+              format.block);
     tensor.entry.shape = shape_in_file(path_, name, dims);
     if (const auto original = shapes_.find(name); original != shapes_.end()) {
       const Shape shape = shape_in_file(path_, name, original->second);
@@ -177,17 +178,17 @@ class Parser {
         corrupt(path_, "tensor '{}' of shape {} has {} as its original shape", name, tensor.entry.shape, shape);
       tensor.entry.shape = shape;
     }
-    const auto blocks = static_cast<uint64_t>(tensor.entry.shape.numel() / tensor.type->block);
-    if (offset > file_bytes_ || blocks > file_bytes_ / tensor.type->block_bytes)
+    const auto blocks = static_cast<uint64_t>(tensor.entry.shape.numel() / format.block);
+    if (offset > file_bytes_ || blocks > file_bytes_ / format.block_bytes)
       corrupt(path_,
               "tensor '{}' of {} {} at byte {} of the data does not fit into the file: it is truncated or damaged",
-              name, tensor.type->name, tensor.entry.shape, offset);
+              name, format.name, tensor.entry.shape, offset);
     tensor.entry.begin = offset;
-    tensor.entry.end = offset + blocks * tensor.type->block_bytes;
+    tensor.entry.end = offset + blocks * format.block_bytes;
     if (tensor.type->dtype) {
       tensor.entry.dtype = *tensor.type->dtype;
     } else {
-      tensor.entry.unsupported_dtype = tensor.type->name;
+      tensor.entry.unsupported_dtype = format.name;
     }
     if (!header_.tensors.emplace(name, std::move(tensor)).second) corrupt(path_, "its header names '{}' twice", name);
   }

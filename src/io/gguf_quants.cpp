@@ -160,40 +160,40 @@ void dequantise_q6_k(const uint8_t* block, float* out) {
 // ggml.h, enum ggml_type; gguf-py's constants.py, GGML_QUANT_SIZES. Numbers that are missing were taken out of the
 // format.
 constexpr std::array kTypes = std::to_array<GgufType>({
-    {0, "F32", 1, 4, DType::kF32},
-    {1, "F16", 1, 2, DType::kF16},
-    {2, "Q4_0", 32, 18, DType::kBF16, dequantise_q4_0},
-    {3, "Q4_1", 32, 20, DType::kBF16, dequantise_q4_1},
-    {6, "Q5_0", 32, 22, DType::kBF16, dequantise_q5_0},
-    {7, "Q5_1", 32, 24, DType::kBF16, dequantise_q5_1},
-    {8, "Q8_0", 32, 34, DType::kBF16, dequantise_q8_0},
-    {9, "Q8_1", 32, 40},
-    {10, "Q2_K", 256, 84, DType::kBF16, dequantise_q2_k},
-    {11, "Q3_K", 256, 110, DType::kBF16, dequantise_q3_k},
-    {12, "Q4_K", 256, 144, DType::kBF16, dequantise_q4_k},
-    {13, "Q5_K", 256, 176, DType::kBF16, dequantise_q5_k},
-    {14, "Q6_K", 256, 210, DType::kBF16, dequantise_q6_k},
-    {15, "Q8_K", 256, 292},
-    {16, "IQ2_XXS", 256, 66},
-    {17, "IQ2_XS", 256, 74},
-    {18, "IQ3_XXS", 256, 98},
-    {19, "IQ1_S", 256, 50},
-    {20, "IQ4_NL", 32, 18},
-    {21, "IQ3_S", 256, 110},
-    {22, "IQ2_S", 256, 82},
-    {23, "IQ4_XS", 256, 136},
-    {24, "I8", 1, 1, DType::kI8},
-    {25, "I16", 1, 2},
-    {26, "I32", 1, 4, DType::kI32},
-    {27, "I64", 1, 8, DType::kI64},
-    {28, "F64", 1, 8},
-    {29, "IQ1_M", 256, 56},
-    {30, "BF16", 1, 2, DType::kBF16},
-    {34, "TQ1_0", 256, 54},
-    {35, "TQ2_0", 256, 66},
-    {39, "MXFP4", 32, 17},
-    {40, "NVFP4", 64, 36},
-    {41, "Q1_0", 128, 18},
+    {0, {"F32", 1, 4}, DType::kF32},
+    {1, {"F16", 1, 2}, DType::kF16},
+    {2, {"Q4_0", 32, 18, dequantise_q4_0}, DType::kBF16},
+    {3, {"Q4_1", 32, 20, dequantise_q4_1}, DType::kBF16},
+    {6, {"Q5_0", 32, 22, dequantise_q5_0}, DType::kBF16},
+    {7, {"Q5_1", 32, 24, dequantise_q5_1}, DType::kBF16},
+    {8, {"Q8_0", 32, 34, dequantise_q8_0}, DType::kBF16},
+    {9, {"Q8_1", 32, 40}},
+    {10, {"Q2_K", 256, 84, dequantise_q2_k}, DType::kBF16},
+    {11, {"Q3_K", 256, 110, dequantise_q3_k}, DType::kBF16},
+    {12, {"Q4_K", 256, 144, dequantise_q4_k}, DType::kBF16},
+    {13, {"Q5_K", 256, 176, dequantise_q5_k}, DType::kBF16},
+    {14, {"Q6_K", 256, 210, dequantise_q6_k}, DType::kBF16},
+    {15, {"Q8_K", 256, 292}},
+    {16, {"IQ2_XXS", 256, 66}},
+    {17, {"IQ2_XS", 256, 74}},
+    {18, {"IQ3_XXS", 256, 98}},
+    {19, {"IQ1_S", 256, 50}},
+    {20, {"IQ4_NL", 32, 18}},
+    {21, {"IQ3_S", 256, 110}},
+    {22, {"IQ2_S", 256, 82}},
+    {23, {"IQ4_XS", 256, 136}},
+    {24, {"I8", 1, 1}, DType::kI8},
+    {25, {"I16", 1, 2}},
+    {26, {"I32", 1, 4}, DType::kI32},
+    {27, {"I64", 1, 8}, DType::kI64},
+    {28, {"F64", 1, 8}},
+    {29, {"IQ1_M", 256, 56}},
+    {30, {"BF16", 1, 2}, DType::kBF16},
+    {34, {"TQ1_0", 256, 54}},
+    {35, {"TQ2_0", 256, 66}},
+    {39, {"MXFP4", 32, 17}},
+    {40, {"NVFP4", 64, 36}},
+    {41, {"Q1_0", 128, 18}},
 });
 
 // f32_to_bf16 for many, without a call for each.
@@ -212,13 +212,13 @@ const GgufType* find_gguf_type(uint32_t id) {
   return found == kTypes.end() ? nullptr : found;
 }
 
-void dequantise(const GgufType& type, const uint8_t* blocks, int64_t count, uint16_t* out) {
+void dequantise(const BlockFormat& format, const uint8_t* blocks, int64_t count, uint16_t* out) {
   constexpr int64_t kGrain = 1 << 16;  // elements of a task
-  parallel_ranges(count, kGrain / type.block, [&](int64_t begin, int64_t end) {
-    std::array<float, kLargestGgufBlock> values;
+  parallel_ranges(count, kGrain / format.block, [&](int64_t begin, int64_t end) {
+    std::array<float, kLargestBlock> values;
     for (int64_t i = begin; i < end; ++i) {
-      type.dequantise(blocks + static_cast<size_t>(i) * type.block_bytes, values.data());
-      round_to_bf16(values.data(), type.block, out + i * type.block);
+      format.dequantise(blocks + static_cast<size_t>(i) * format.block_bytes, values.data());
+      round_to_bf16(values.data(), format.block, out + i * format.block);
     }
   });
 }

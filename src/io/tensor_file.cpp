@@ -6,7 +6,7 @@ namespace swan::io {
 
 TensorFile::~TensorFile() = default;
 
-Tensor TensorFile::tensor(const std::string& name) const {
+const TensorEntry& TensorFile::entry_of(const std::string& name) const {
   const auto it = entries_.find(name);
   if (it == entries_.end()) {
     constexpr size_t kShown = 5;
@@ -20,7 +20,11 @@ Tensor TensorFile::tensor(const std::string& name) const {
     fail(ErrorCode::kMissingTensor, "tensor '{}' is not in {}, which holds {}; check that it is the right file.", name,
          path_, there.empty() ? "none" : there);
   }
-  const TensorEntry& entry = it->second;
+  return it->second;
+}
+
+Tensor TensorFile::tensor(const std::string& name) const {
+  const TensorEntry& entry = entry_of(name);
   if (!entry.unsupported_dtype.empty())
     fail(ErrorCode::kUnsupported,
          "cannot use tensor '{}' of {}: its dtype {} is not supported; convert it to F32, F16 or BF16.", name, path_,
@@ -38,5 +42,12 @@ std::string in_lower_case(std::string text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return text;
 }
+
+BlockMatrix TensorFile::blocks(const std::string& name) const {
+  const TensorEntry& entry = entry_of(name);
+  return entry.unsupported_dtype.empty() && entry.shape.rank() == 2 ? read_blocks(name, entry) : BlockMatrix();
+}
+
+BlockMatrix TensorFile::read_blocks(const std::string& /*name*/, const TensorEntry& /*entry*/) const { return {}; }
 
 }  // namespace swan::io

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/block_matrix.h"
 #include "swan/tensor.h"
 
 namespace swan::io {
@@ -40,6 +41,9 @@ class TensorFile {
   /// @throws Error kMissingTensor naming some that are there; kUnsupported for an element type that Swan lacks;
   ///         kCorruptFile when the file has been shortened since it was opened, or is damaged there
   [[nodiscard]] Tensor tensor(const std::string& name) const;
+  /// A matrix that the file stores in blocks, as it lies there; undefined for any other tensor, and where it is not
+  /// mapped so. @throws Error as tensor(), but kUnsupported
+  [[nodiscard]] BlockMatrix blocks(const std::string& name) const;
 
   /// What kind of file it is: "safetensors", "torch", "GGUF"; "" of none.
   [[nodiscard]] virtual const char* container() const noexcept { return ""; }
@@ -57,6 +61,10 @@ class TensorFile {
  private:
   // Of an entry whose dtype Swan has.
   [[nodiscard]] virtual Tensor read(const std::string& name, const TensorEntry& entry) const = 0;
+  // Of an entry of rank 2.
+  [[nodiscard]] virtual BlockMatrix read_blocks(const std::string& name, const TensorEntry& entry) const;
+
+  [[nodiscard]] const TensorEntry& entry_of(const std::string& name) const;
 };
 
 }  // namespace swan::io

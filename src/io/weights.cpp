@@ -103,6 +103,14 @@ Tensor Weights::take(const std::string& name, const Shape& expected) {
   return tensor;
 }
 
+BlockMatrix Weights::take_blocks(const std::string& name, const Shape& expected) {
+  const auto it = tensors_.find(name);
+  if (it == tensors_.end() || !(it->second->entries().at(name).shape == expected)) return {};  // take() says why
+  BlockMatrix blocks = it->second->blocks(name);
+  if (blocks.defined()) taken_.insert(name);
+  return blocks;
+}
+
 void Weights::ignore(const std::string& prefix) {
   for (auto it = tensors_.lower_bound(prefix); it != tensors_.end() && it->first.starts_with(prefix); ++it)
     taken_.insert(it->first);

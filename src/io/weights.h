@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/block_matrix.h"
 #include "swan/tensor.h"
 
 namespace swan::io {
@@ -36,6 +37,8 @@ class Weights {
   /// remembered for finish() and comes back undefined.
   /// @throws Error kShapeMismatch naming both shapes; kUnsupported naming a dtype that Swan lacks
   [[nodiscard]] Tensor take(const std::string& name, const Shape& expected);
+  /// The same for a matrix that a file stores in blocks; undefined, and not taken, for any other tensor.
+  [[nodiscard]] BlockMatrix take_blocks(const std::string& name, const Shape& expected);
   /// Tensors whose names begin with `prefix` are of no use to the caller, such as a decoder's "encoder.".
   void ignore(const std::string& prefix);
   /// @throws Error kMissingTensor listing tensors that were taken but absent, and those that were never taken

@@ -41,10 +41,12 @@ Tensor linear_f8(const ops::QuantizedRows& x, const ops::LinearWeight& w, const 
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool bias)
     : Module(scope),
-      weight_{.weight = scope.weight("weight", {out, in}), .bias = bias ? scope.vector("bias", {out}) : Tensor()},
+      weight_(scope.matrix("weight", {out, in})),
       adapter_(scope.adapt(weight_.weight)),
       f8_(scope.is_f8()),
-      reads_plain_(scope.computes_beside()) {}
+      reads_plain_(scope.computes_beside()) {
+  if (bias) weight_.bias = scope.vector("bias", {out});
+}
 
 Linear::Linear(const Scope& scope, const Shape& kernel)
     : Module(scope),
@@ -85,7 +87,7 @@ LinearInput Linear::forward_into(const Linear& next, const LinearInput& x, Conte
 }
 
 void Linear::fold_affine(const Tensor& factor, const Tensor& offset) {
-  SWAN_ASSERT(!adapter_.defined());
+  SWAN_ASSERT(!adapter_.defined() && !weight_.blocks.defined());
   fold(weight_.weight, weight_.bias, factor, offset);
 }
 

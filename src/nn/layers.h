@@ -56,7 +56,10 @@ class Linear : public Module {
   /// Multiplies the output by factor [out] and adds offset [out]: a batch norm that follows, folded in.
   void fold_affine(const Tensor& factor, const Tensor& offset);
   /// Gives the pages of a mapped weight back until it is used again.
-  void drop_pages() const { weight_.weight.drop_pages(); }
+  void drop_pages() const {
+    weight_.weight.drop_pages();
+    weight_.blocks.drop_pages();
+  }
 
  private:
   ops::LinearWeight weight_;

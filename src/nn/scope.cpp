@@ -1,5 +1,7 @@
 #include "nn/scope.h"
 
+#include <utility>
+
 namespace swan::nn {
 
 Scope Scope::operator/(const std::string& name) const {
@@ -12,6 +14,19 @@ Scope Scope::f8() const {
   Scope marked = *this;
   marked.f8_ = true;
   return marked;
+}
+
+Scope Scope::with_blocks(bool blocks) const {
+  Scope marked = *this;
+  marked.blocks_ = blocks;
+  return marked;
+}
+
+ops::LinearWeight Scope::matrix(const std::string& name, const Shape& shape) const {
+  if (blocks_ && !storage_ && !adapters_)
+    if (BlockMatrix blocks = weights_->take_blocks(name_of(name), shape); blocks.defined())
+      return {.weight = {}, .bias = {}, .blocks = std::move(blocks)};
+  return {.weight = weight(name, shape), .bias = {}, .blocks = {}};
 }
 
 std::string Scope::name_of(const std::string& name) const { return path_.empty() ? name : path_ + "." + name; }

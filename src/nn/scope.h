@@ -6,6 +6,7 @@
 
 #include "io/weights.h"
 #include "nn/adapters.h"
+#include "ops/linear.h"
 #include "swan/tensor.h"
 
 namespace swan::nn {
@@ -29,6 +30,13 @@ class Scope {
   [[nodiscard]] Scope f8() const;
   [[nodiscard]] bool is_f8() const noexcept { return f8_; }
 
+  /// The same place, where matrices of linear layers that the file has in blocks stay in them: for the host, which can
+  /// compute with them. Not with a storage dtype.
+  [[nodiscard]] Scope with_blocks(bool blocks = true) const;
+
+  /// A linear layer's matrix without its bias: in blocks, where the scope keeps those and no adapter needs the values,
+  /// else as weight().
+  [[nodiscard]] ops::LinearWeight matrix(const std::string& name, const Shape& shape) const;
   /// A matrix or kernel, in the storage dtype.
   [[nodiscard]] Tensor weight(const std::string& name, const Shape& shape) const;
   /// A vector or table that is added or multiplied elementwise, in f32, as the reference computes with it.
@@ -48,7 +56,7 @@ class Scope {
   std::optional<DType> storage_;
   std::shared_ptr<AdapterSet> adapters_;
   std::string path_;
-  bool f8_ = false;
+  bool f8_ = false, blocks_ = false;
 };
 
 }  // namespace swan::nn

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/block_matrix.h"
 #include "core/context.h"
 #include "ops/activation.h"
 #include "swan/tensor.h"
@@ -10,10 +11,11 @@ namespace swan::ops {
 
 /// The parameters of a linear layer in torch's layout.
 struct LinearWeight {
-  Tensor weight;     ///< [N, K], f32 | f16 | bf16; used in place, wherever it is mapped
-  Tensor bias = {};  ///< [N] f32, or undefined
-  [[nodiscard]] int64_t out_features() const { return weight.dim(0); }
-  [[nodiscard]] int64_t in_features() const { return weight.dim(1); }
+  Tensor weight;            ///< [N, K], f32 | f16 | bf16; used in place, wherever it is mapped
+  Tensor bias = {};         ///< [N] f32, or undefined
+  BlockMatrix blocks = {};  ///< instead of weight, on the host: [N, K], computed with in f32
+  [[nodiscard]] int64_t out_features() const { return blocks.defined() ? blocks.rows() : weight.dim(0); }
+  [[nodiscard]] int64_t in_features() const { return blocks.defined() ? blocks.columns() : weight.dim(1); }
 };
 
 /// y = activation(x W^T + b), accumulated in f32.

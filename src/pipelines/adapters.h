@@ -25,7 +25,8 @@ class TransformerAdapters {
   template <typename Network, typename Config>
   [[nodiscard]] std::unique_ptr<Network> make(const Config& config, const std::shared_ptr<io::Weights>& weights,
                                               const Compute& compute) const {
-    auto network = std::make_unique<Network>(config, nn::Scope(weights, compute.storage(), set_));
+    auto network =
+        std::make_unique<Network>(config, nn::Scope(weights, compute.storage(), set_).with_blocks(compute.on_host()));
     weights->finish();  // first: what is absent has taken no adapter
     if (set_) set_->finish();
     return network;

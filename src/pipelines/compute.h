@@ -26,6 +26,7 @@ class Compute {
 
   /// Null: the host.
   [[nodiscard]] Device* device() const noexcept { return device_; }
+  [[nodiscard]] bool on_host() const noexcept { return device_ == nullptr; }
   /// "cpu" or "cuda:0"
   [[nodiscard]] std::string device_name() const { return device_ == nullptr ? "cpu" : device_->name(); }
   /// The dtype that the host keeps weights in; nothing: as stored. Devices convert what they are given themselves.

@@ -25,7 +25,8 @@ PromptEncoder::~PromptEncoder() = default;
 
 const models::Gemma2Model& PromptEncoder::model() {
   return model_.open(repository_, "text_encoder", variant_, compute_, [&](const auto& weights) {
-    return std::make_unique<models::Gemma2Model>(config_, nn::Scope(weights, compute_.storage()));
+    return std::make_unique<models::Gemma2Model>(
+        config_, nn::Scope(weights, compute_.storage()).with_blocks(compute_.on_host()));
   });
 }
 

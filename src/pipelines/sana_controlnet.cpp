@@ -98,7 +98,8 @@ void SanaControlNetPipeline::load_controlnet() {
   controlnet_.open(
       "controlnet", compute(), [&] { return io::Weights::open(directory_, kStem, variant); },
       [&](const auto& weights) {
-        return std::make_unique<models::SanaControlNetModel>(config_, nn::Scope(weights, compute().storage()));
+        return std::make_unique<models::SanaControlNetModel>(
+            config_, nn::Scope(weights, compute().storage()).with_blocks(compute().on_host()));
       });
 }
 

@@ -25,7 +25,8 @@ const models::UMT5EncoderModel& UMT5PromptEncoder::model() {
   return model_.open(repository_, "text_encoder", variant_, compute_, [&](const auto& weights) {
     // transformers 4 stores the embedding under the encoder's name too.
     weights->ignore("encoder.embed_tokens.");
-    return std::make_unique<models::UMT5EncoderModel>(config_, nn::Scope(weights, compute_.storage()));
+    return std::make_unique<models::UMT5EncoderModel>(
+        config_, nn::Scope(weights, compute_.storage()).with_blocks(compute_.on_host()));
   });
 }
 

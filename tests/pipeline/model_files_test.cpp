@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "io/checkpoint/key_tables.h"
 #include "io/checkpoint/original_file.h"
@@ -14,6 +16,7 @@
 #include "io/safetensors.h"
 #include "support/close.h"
 #include "support/expect_error.h"
+#include "support/gguf_writer.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
 #include "swan/convert.h"
@@ -112,6 +115,49 @@ TEST(ModelFiles, OfWanGiveTheRepositorysClipAndRepeat) {
   const LoadOptions one = {.text_encoder = files.text_encoder};
   EXPECT_TRUE(support::identical(VideoPipeline::open(golden_path("models/wan"), one)->generate(clip()).latents,
                                  expected.latents));
+}
+
+// On the host a quantised network computes with the values of its blocks in f32: it gives the clip of a file of those.
+TEST(ModelFiles, OfGgufComputeWithTheirBlocks) {
+  const TempDir dir;
+  LoadOptions values = write_files(dir, "wan", kWan);
+  values.device = "cpu";
+  LoadOptions gguf = values, unquantised = values;
+  const std::vector<std::tuple<Part, std::string LoadOptions::*>> parts = {
+      {{"transformer", io::wan_transformer_keys}, &LoadOptions::transformer},
+      {{"text_encoder", io::gguf_umt5_keys}, &LoadOptions::text_encoder}};
+  for (const auto& [part, member] : parts) {
+    const io::OriginalFile file(io::SafetensorsFile::open(source_of("wan", part.component)), part.keys());
+    const std::string config =
+        io::read_json(golden_path("models/wan/" + std::string(part.component) + "/config.json")).dump();
+    constexpr uint32_t kF32 = 0, kQ80 = 8;
+    support::GgufWriter writer;
+    writer.text("config", config);
+    std::map<std::string, Tensor> tensors;
+    size_t matrices = 0;
+    for (const auto& [name, entry] : file.entries()) {
+      Tensor tensor = file.tensor(name).clone();
+      const auto dims = entry.shape.dims();
+      // Of linear layers: a table of embeddings, of a vocabulary's size, would be bf16.
+      const bool blocks = entry.shape.rank() == 2 && entry.shape[1] % 32 == 0 && entry.shape[0] < 256;
+      matrices += blocks ? 1 : 0;
+      const std::string bytes = blocks ? support::q8_0_blocks(tensor.data_mut<float>(), tensor.numel())
+                                       : std::string(static_cast<const char*>(tensor.raw()), tensor.nbytes());
+      writer.tensor(name, {dims.begin(), dims.end()}, blocks ? kQ80 : kF32, bytes);
+      tensors[name] = tensor;
+    }
+    EXPECT_GT(matrices, 0U) << part.component;
+    gguf.*member = dir.write(std::string(part.component) + ".gguf", writer.finish());
+    values.*member = dir.file(std::string(part.component) + "_values.safetensors");
+    io::write_safetensors(values.*member, tensors, {{"config", config}});
+  }
+  const VideoResult expected = VideoPipeline::open("", values)->generate(clip());
+  expect_same_clip(VideoPipeline::open("", gguf)->generate(clip()), expected);
+  // Which is not what the blocks were made of.
+  const VideoResult plain = VideoPipeline::open("", unquantised)->generate(clip());
+  const double error = support::distance(expected.latents, plain.latents).relative_l2;
+  EXPECT_GT(error, 1e-5);
+  EXPECT_LT(error, 0.1);
 }
 
 TEST(ModelFiles, OfSanaGiveTheRepositorysPicture) {

@@ -1,5 +1,10 @@
 #include "support/gguf_writer.h"
 
+#include <algorithm>
+#include <cmath>
+
+#include "core/convert.h"
+
 namespace swan::support {
 
 namespace {
@@ -35,6 +40,24 @@ GgufWriter& GgufWriter::tensor_at(std::string_view name, const std::vector<uint6
   tensors_ += little_endian(type) + little_endian(offset);
   ++tensor_count_;
   return *this;
+}
+
+std::string q8_0_blocks(float* values, int64_t count) {
+  constexpr int64_t kBlock = 32;
+  std::string bytes;
+  for (float* block = values; block < values + count; block += kBlock) {
+    float largest = 0;
+    for (int64_t i = 0; i < kBlock; ++i) largest = std::max(largest, std::abs(block[i]));
+    const float step = largest / 127;
+    const uint16_t scale = f32_to_f16(step);
+    bytes += little_endian(scale);
+    for (int64_t i = 0; i < kBlock; ++i) {
+      const float q = step > 0 ? std::round(block[i] / step) : 0.0F;
+      bytes += static_cast<char>(static_cast<int8_t>(q));
+      block[i] = f16_to_f32(scale) * q;
+    }
+  }
+  return bytes;
 }
 
 std::string GgufWriter::finish(uint32_t version, uint64_t more_tensors, uint64_t more_keys) const {

@@ -30,6 +30,10 @@ class GgufWriter {
   uint64_t key_count_ = 0, tensor_count_ = 0;
 };
 
+/// Values in blocks of 32 as Q8_0, which become what the blocks stand for. Ref: ggml-quants.c, quantize_row_q8_0
+/// @param count  a multiple of 32
+[[nodiscard]] std::string q8_0_blocks(float* values, int64_t count);
+
 /// The bytes of a number, lowest first.
 template <typename T>
 std::string little_endian(T value) {

@@ -56,7 +56,11 @@ Tensor linear(const Tensor& x, const ops::LinearWeight& w, ops::Activation activ
     const int64_t columns = std::min(c.columns, n - n0);
     const int64_t rows = std::min(c.rows, m - m0);
     const float* weight = nullptr;
-    if (w.weight.dtype() == DType::kF32) {
+    if (w.blocks.defined()) {
+      float* widened = thread_scratch(kWeightSlot, static_cast<size_t>(columns * k));
+      w.blocks.widen(n0, n0 + columns, widened);
+      weight = widened;
+    } else if (w.weight.dtype() == DType::kF32) {
       weight = w.weight.data<float>() + n0 * k;
     } else {
       float* converted = thread_scratch(kWeightSlot, static_cast<size_t>(columns * k));

@@ -12,7 +12,12 @@ Tensor linear(const Tensor& x, const ops::LinearWeight& w, ops::Activation activ
   std::vector<int64_t> dims(x.shape().dims().begin(), x.shape().dims().end());
   dims.back() = out;
 
-  const Tensor weight = w.weight.to(DType::kF32);
+  Tensor weight = w.weight;
+  if (w.blocks.defined()) {
+    weight = Tensor::empty({out, in}, DType::kF32);
+    w.blocks.widen(0, out, weight.data_mut<float>());
+  }
+  weight = weight.to(DType::kF32);
   Tensor y = Tensor::empty(Shape(dims), DType::kF32);
   const auto* px = x.data<float>();
   const auto* pw = weight.data<float>();

@@ -49,7 +49,15 @@ Tensor RenamedFile::read(const std::string& name, const TensorEntry& entry) cons
   const Tensor whole = file_->tensor(source.name);
   if (source.parts == 1) return whole.reshape(entry.shape);
   const int64_t rows = entry.shape[0];
-  return whole.slice(source.part * rows, (source.part + 1) * rows).reshape(entry.shape);
+  const bool made = whole.unique();  // not a view of the file: a part must not keep the whole
+  const Tensor part = whole.slice(source.part * rows, (source.part + 1) * rows);
+  return (made ? part.clone() : part).reshape(entry.shape);
+}
+
+BlockMatrix RenamedFile::read_blocks(const std::string& name, const TensorEntry& entry) const {
+  const Source& source = sources_.at(name);
+  const bool whole = source.parts == 1 && file_->entries().at(source.name).shape == entry.shape;
+  return whole ? file_->blocks(source.name) : BlockMatrix();
 }
 
 }  // namespace swan::io

@@ -30,6 +30,7 @@ class RenamedFile final : public TensorFile {
   };
   void add(const std::string& name, const std::string& original, const TensorEntry& entry, const KeyMap::Place& place);
   [[nodiscard]] Tensor read(const std::string& name, const TensorEntry& entry) const override;
+  [[nodiscard]] BlockMatrix read_blocks(const std::string& name, const TensorEntry& entry) const override;
 
   std::shared_ptr<const TensorFile> file_;
   std::map<std::string, Source> sources_;

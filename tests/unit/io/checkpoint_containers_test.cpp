@@ -1,18 +1,16 @@
 // Networks in the publishers' names, in files of torch.save and of GGUF: what is in them is what diffusers' names get.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <map>
 #include <ostream>
 #include <string>
 #include <vector>
 
-#include "core/convert.h"
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/key_tables.h"
 #include "io/checkpoint/original_file.h"
+#include "io/checkpoint/renamed_file.h"
 #include "io/open_tensor_file.h"
 #include "io/safetensors.h"
 #include "support/close.h"
@@ -61,24 +59,7 @@ TEST_P(Containers, OfTorch) {
   EXPECT_STREQ(open_tensor_file(dir_.file("x.pth"))->container(), "torch");
 }
 
-// Rows of blocks of 32 as Q8_0, and what they then stand for. Ref: ggml-quants.c, quantize_row_q8_0
 bool has_blocks(const Tensor& tensor) { return tensor.rank() == 2 && tensor.dim(1) % 32 == 0; }
-std::string blocks_of(const Tensor& tensor, std::vector<float>& values) {
-  std::string bytes;
-  const auto* x = tensor.data<float>();
-  for (int64_t begin = 0; begin < tensor.numel(); begin += 32) {
-    float largest = 0;
-    for (int64_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(x[i]));
-    const uint16_t scale = f32_to_f16(largest / 127);
-    bytes += support::little_endian(scale);
-    for (int64_t i = begin; i < begin + 32; ++i) {
-      const float q = largest > 0 ? std::round(x[i] / (largest / 127)) : 0.0F;
-      bytes += static_cast<char>(static_cast<int8_t>(q));
-      values.push_back(f16_to_f32(scale) * q);
-    }
-  }
-  return bytes;
-}
 
 // As ComfyUI-GGUF writes them: matrices in blocks, the rest in f32, and what has more than four dimensions as a matrix
 // that remembers its shape.
@@ -89,9 +70,10 @@ TEST_P(Containers, OfGguf) {
   for (const auto& [name, entry] : original_.entries()) {
     const Tensor tensor = original_.tensor(name);
     const auto dims = entry.shape.dims();
-    std::vector<float> values;
     if (has_blocks(tensor)) {
-      writer.tensor(name, {dims.begin(), dims.end()}, 8, blocks_of(tensor, values));
+      Tensor values = tensor.clone();
+      writer.tensor(name, {dims.begin(), dims.end()}, 8,
+                    support::q8_0_blocks(values.data_mut<float>(), values.numel()));
       ++quantised;
       continue;
     }
@@ -105,9 +87,9 @@ TEST_P(Containers, OfGguf) {
   EXPECT_GT(quantised, 0U);
   expect_weights(dir_.write("x.gguf", writer.finish()), [](const Tensor& t) {
     if (!has_blocks(t)) return t;
-    std::vector<float> values;
-    (void)blocks_of(t, values);
-    const Tensor rounded = Tensor::from(std::span<const float>(values), t.shape()).to(DType::kBF16);
+    Tensor values = t.clone();
+    (void)support::q8_0_blocks(values.data_mut<float>(), values.numel());
+    const Tensor rounded = values.to(DType::kBF16);
     EXPECT_LT(support::distance(rounded, t).relative_l2, 0.01);
     return rounded;
   });
@@ -115,6 +97,39 @@ TEST_P(Containers, OfGguf) {
   EXPECT_STREQ(file->container(), "GGUF");
   for (const auto& [name, entry] : original_.entries())
     EXPECT_EQ(file->stored_type(name), has_blocks(original_.tensor(name)) ? "q8_0" : "f32") << name;
+}
+
+// A tensor that is three of diffusers' has no blocks for them, and no part keeps the bytes of the others.
+TEST(QuantisedCheckpoint, PartsOfATensorAreTheirOwn) {
+  const TempDir dir;
+  std::vector<float> values(size_t{96 + 32} * 32);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 101) - 50;
+  const std::string qkv = support::q8_0_blocks(values.data(), 96 * 32);
+  const std::string q = support::q8_0_blocks(values.data() + 96 * 32, 32 * 32);
+  const std::shared_ptr<const TensorFile> file =
+      open_tensor_file(dir.write("x.gguf", support::GgufWriter()
+                                               .tensor("blocks.0.attn.qkv.weight", {96, 32}, 8, qkv)
+                                               .tensor("blocks.0.cross_attn.q_linear.weight", {32, 32}, 8, q)
+                                               .finish()));
+  const RenamedFile renamed(file, {.keys = &sana_keys()});
+  const auto expected = [&](size_t row) {
+    return Tensor::from(std::span<const float>(values).subspan(row * 32, size_t{32} * 32), {32, 32}).to(DType::kBF16);
+  };
+  size_t row = 0;
+  for (const char* part : {"to_q", "to_k", "to_v"}) {
+    const std::string name = fmt::format("transformer_blocks.0.attn1.{}.weight", part);
+    EXPECT_FALSE(renamed.blocks(name).defined()) << name;
+    const Tensor tensor = renamed.tensor(name);
+    EXPECT_TRUE(tensor.unique()) << name;
+    EXPECT_TRUE(support::identical(tensor, expected(row))) << name;
+    row += 32;
+  }
+  const std::string whole = "transformer_blocks.0.attn2.to_q.weight";
+  ASSERT_TRUE(renamed.blocks(whole).defined());
+  Tensor wide = Tensor::empty({32, 32}, DType::kF32);
+  renamed.blocks(whole).widen(0, 32, wide.data_mut<float>());
+  EXPECT_TRUE(support::identical(wide.to(DType::kBF16), expected(row)));
+  EXPECT_TRUE(support::identical(renamed.tensor(whole), expected(row)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Containers,

@@ -102,13 +102,13 @@ struct Quantisation {
   std::vector<size_t> scales;  // bytes of a block at which there is an f16
   float (*element)(const uint8_t* block, int i);
 };
-void PrintTo(const Quantisation& q, std::ostream* out) { *out << find_gguf_type(q.id)->name; }
+void PrintTo(const Quantisation& q, std::ostream* out) { *out << find_gguf_type(q.id)->format.name; }
 
 class GgufQuantisations : public testing::TestWithParam<Quantisation> {};
 
 std::string random_blocks(const Quantisation& q, int64_t count, bool any_scale) {
   std::mt19937_64 random(6);
-  const GgufType& type = *find_gguf_type(q.id);
+  const BlockFormat& type = find_gguf_type(q.id)->format;
   std::string blocks(static_cast<size_t>(count) * type.block_bytes, '\0');
   for (char& byte : blocks) byte = static_cast<char>(random());
   if (any_scale) return blocks;
@@ -122,7 +122,7 @@ std::string random_blocks(const Quantisation& q, int64_t count, bool any_scale) 
 
 // Several tasks, on any number of threads, from an odd place in the file.
 TEST_P(GgufQuantisations, AreWhatTheDescriptionSays) {
-  const GgufType& type = *find_gguf_type(GetParam().id);
+  const BlockFormat& type = find_gguf_type(GetParam().id)->format;
   const int64_t count = 70'001 / type.block * 3;
   for (const bool any_scale : {false, true}) {  // infinity and NaN among them
     const std::string blocks = random_blocks(GetParam(), count, any_scale);
@@ -147,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(Types, GgufQuantisations,
                                          Quantisation{8, {0}, q8_0}, Quantisation{10, {80, 82}, q2_k},
                                          Quantisation{11, {108}, q3_k}, Quantisation{12, {0, 2}, q4_k},
                                          Quantisation{13, {0, 2}, q5_k}, Quantisation{14, {208}, q6_k}),
-                         [](const auto& info) { return std::string(find_gguf_type(info.param.id)->name); });
+                         [](const auto& info) { return std::string(find_gguf_type(info.param.id)->format.name); });
 
 constexpr uint32_t kF32 = 0, kQ8 = 8, kI8 = 24, kI16 = 25, kBF16 = 30;
 
@@ -162,6 +162,43 @@ TEST(GgufFile, PlainTensorsAreViews) {
   EXPECT_EQ(x.dtype(), DType::kBF16);
   EXPECT_EQ(x.raw(), file->tensor("x").raw());
   EXPECT_FALSE(x.unique());
+}
+
+// Matrices that stay in their blocks: the same values, before they are rounded.
+TEST(GgufFile, MatricesMayStayInTheirBlocks) {
+  const auto file = open_tensor_file(support::golden_path("derived/gguf/types.gguf"));
+  const auto expected = SafetensorsFile::open(support::golden_path("derived/gguf/expected.safetensors"));
+  size_t matrices = 0;
+  for (const auto& [name, entry] : file->entries()) {
+    const BlockMatrix blocks = file->blocks(name);
+    ASSERT_EQ(blocks.defined(), name.starts_with("blocks.")) << name;
+    if (!blocks.defined()) continue;
+    ++matrices;
+    ASSERT_EQ(Shape({blocks.rows(), blocks.columns()}), entry.shape) << name;
+    EXPECT_TRUE(name.find(blocks.format().name) != std::string::npos) << name;
+    Tensor all = Tensor::empty(entry.shape, DType::kF32), second = Tensor::empty({1, entry.shape[1]}, DType::kF32);
+    blocks.widen(0, blocks.rows(), all.data_mut<float>());
+    blocks.widen(1, 2, second.data_mut<float>());
+    EXPECT_TRUE(support::identical(all, expected->tensor(name))) << name;
+    EXPECT_TRUE(support::identical(second, expected->tensor(name).slice(1, 2))) << name;
+  }
+  EXPECT_EQ(matrices, 10U);
+  expect_error(ErrorCode::kMissingTensor, {"'no'"}, [&] { (void)file->blocks("no"); });
+}
+
+TEST(GgufFile, OnlyMatricesOfWholeRowsStayInTheirBlocks) {
+  const TempDir dir;
+  const std::string two(68, '\1');
+  const auto file = open_tensor_file(dir.write("x", GgufWriter()
+                                                        .numbers("comfy.gguf.orig_shape.reshaped", {4, 16})
+                                                        .numbers("comfy.gguf.orig_shape.kernel", {2, 32, 1, 1})
+                                                        .tensor("reshaped", {64}, kQ8, two)
+                                                        .tensor("kernel", {64}, kQ8, two)
+                                                        .tensor("vector", {64}, kQ8, two)
+                                                        .tensor("matrix", {2, 32}, kQ8, two)
+                                                        .tensor("lacking", {2, 32}, 20, std::string(36, '\1'))
+                                                        .finish()));
+  for (const auto& [name, entry] : file->entries()) EXPECT_EQ(file->blocks(name).defined(), name == "matrix") << name;
 }
 
 TEST(GgufFile, ReadsVersion2AndOtherAlignments) {

@@ -2,7 +2,11 @@
 
 #include "core/error.h"
 #include "core/generator.h"
+#include "io/open_tensor_file.h"
+#include "io/safetensors.h"
 #include "support/device.h"
+#include "support/gguf_writer.h"
+#include "support/temp_dir.h"
 #include "taps.h"
 
 namespace swan {
@@ -32,6 +36,44 @@ TEST(WanTransformer3DModel, MatchesDiffusers) {
     EXPECT_TRUE(support::close(out, c.output("sample"), kTolerance)) << c.name << ": " << c.note;
     support::expect_taps(ctx, c, kTolerance, {"rope.0", "rope.1"});  // tables; what they do shows in attn1
   }
+}
+
+// Weights that stay in the blocks of a GGUF file: what the same values as dense weights give, and not what others give.
+TEST(WanTransformer3DModel, ComputesWithWeightsInBlocks) {
+  if (support::test_context().device() != nullptr) GTEST_SKIP() << "weights stay in blocks on the host alone";
+  const Golden golden = Golden::open("components/wan_transformer");
+  const auto dense = io::SafetensorsFile::open(golden.weights_path());
+  constexpr uint32_t kF32 = 0, kQ80 = 8;
+  support::GgufWriter writer;
+  std::map<std::string, Tensor> values;
+  for (const auto& [name, entry] : dense->entries()) {
+    const Tensor tensor = dense->tensor(name);
+    const auto dims = entry.shape.dims();
+    const bool blocks = entry.shape.rank() == 2 && entry.shape[1] % 32 == 0;
+    values[name] = blocks ? tensor.clone() : tensor;
+    writer.tensor(name, {dims.begin(), dims.end()}, blocks ? kQ80 : kF32,
+                  blocks ? support::q8_0_blocks(values[name].data_mut<float>(), tensor.numel())
+                         : std::string(static_cast<const char*>(tensor.raw()), tensor.nbytes()));
+  }
+  support::TempDir dir;
+  io::write_safetensors(dir.file("values.safetensors"), values);
+  const std::string gguf = dir.write("x.gguf", writer.finish());
+  const auto& c = golden.cases()[0];
+  const auto run = [&](const std::string& path, bool with_blocks) {
+    const auto weights = io::Weights::of(io::open_tensor_file(path));
+    const models::WanTransformer3DModel model(models::WanConfig::parse(io::Config::read(golden.config_path())),
+                                              nn::Scope(weights).with_blocks(with_blocks));
+    weights->finish();
+    Context ctx = support::test_context();
+    return model.forward(c.input("hidden_states"), c.input("timestep").to(DType::kF32),
+                         model.encode_text(c.input("encoder_hidden_states"), ctx), ctx);
+  };
+  const Tensor expected = run(dir.file("values.safetensors"), false);
+  EXPECT_TRUE(support::identical(run(gguf, true), expected));
+  // Rounded to bf16, as they are where blocks are not kept, they give something else, and not much else.
+  const support::Distance rounded = support::distance(run(gguf, false), expected);
+  EXPECT_GT(rounded.relative_l2, 1e-5);
+  EXPECT_LT(rounded.relative_l2, 1e-2);
 }
 
 // Rows of zeros are one row that weighs as much as all of them; case_02 is what the pipeline gives.

@@ -88,5 +88,37 @@ TEST_P(LinearShapes, WeightsOfOneShapeAreToldApart) {
   EXPECT_FALSE(identical(other, before));
 }
 
+// A format for the test: a scale and eight values, signed bytes all.
+void dequantise_toy(const uint8_t* block, float* values) {
+  for (int i = 0; i < 8; ++i)
+    values[i] =
+        static_cast<float>(static_cast<int8_t>(block[0])) / 64 * static_cast<float>(static_cast<int8_t>(block[1 + i]));
+}
+constexpr BlockFormat kToy = {"toy", 8, 9, dequantise_toy};
+
+// Weights that stay in their blocks give the bits that their values in f32 give; more rows and columns than a task has,
+// too.
+TEST_P(LinearShapes, WeightsInBlocksAreTheirValues) {
+  constexpr int64_t kMost = 1100;
+  for (const auto& [rows, in, out] : std::vector<std::array<int64_t, 3>>{{1, 8, 1}, {5, 40, 77}, {kMost, 64, 300}}) {
+    Tensor bytes = Tensor::empty({out * in / 8 * 9}, DType::kU8);
+    for (int64_t i = 0; i < bytes.numel(); ++i) bytes.data_mut<uint8_t>()[i] = static_cast<uint8_t>(i * 37 % 251);
+    const LinearWeight w = {.weight = {}, .bias = normal({out}, 2), .blocks = BlockMatrix(kToy, bytes, out, in)};
+    EXPECT_EQ(w.out_features(), out);
+    EXPECT_EQ(w.in_features(), in);
+    const Tensor x = normal({rows, in}, 3);
+    if (ctx.device() != nullptr) {
+      EXPECT_THROW((void)linear(x, w, Activation::kNone, ctx), Error);
+      continue;
+    }
+    Tensor values = Tensor::empty({out, in}, DType::kF32);
+    for (int64_t i = 0; i < values.numel() / 8; ++i)
+      dequantise_toy(bytes.data<uint8_t>() + i * 9, values.data_mut<float>() + i * 8);
+    for (const Activation activation : {Activation::kNone, Activation::kSilu})
+      EXPECT_TRUE(identical(linear(x, w, activation, ctx), linear(x, {values, w.bias}, activation, ctx)));
+    EXPECT_THROW((void)linear(normal({rows, in + 8}, 3), w, Activation::kNone, ctx), Error);
+  }
+}
+
 }  // namespace
 }  // namespace swan::ops::testing
