@@ -60,7 +60,7 @@ class StagedFolder {
   [[nodiscard]] const fs::path& path() const noexcept { return temporary_; }
   // A folder in it.
   [[nodiscard]] fs::path folder(const std::string& name) const {
-    const fs::path made = temporary_ / name;
+    fs::path made = temporary_ / name;
     std::error_code error;
     fs::create_directory(made, error);
     if (error) fail(ErrorCode::kIo, "cannot make the folder {}: {}.", made.string(), error.message());

@@ -91,7 +91,7 @@ class Embed(ProgramTest):
             name = "wan" if command == "video" else "sana"
             self.swan(command, "--prompt-embeds", f"{name}.safetensors", "--model", copy, *size)
             outcome = self.swan(command, "a ball", "--model", copy, *size, expect=1)
-            self.assertOneMessage(outcome, "has no tokenizer")
+            self.assertOneMessage(outcome, "has no text_encoder")
             shutil.rmtree(copy)
         self.assertEqual(self.files(), ["out.mp4", "out.png", "sana.safetensors", "wan.safetensors"])
 

@@ -95,7 +95,7 @@ class ScaledF8File final : public TensorFile {
   }
 
   [[nodiscard]] Tensor read(const std::string& name, const TensorEntry& entry) const override {
-    const Tensor stored = file_->tensor(name);
+    Tensor stored = file_->tensor(name);
     if (!is_f8(stored.dtype())) return stored;
     const bool e4m3 = stored.dtype() == DType::kF8E4M3;
     const std::vector<float> scales = scales_of(name);
