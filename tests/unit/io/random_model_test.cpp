@@ -16,6 +16,7 @@
 #include "make_random_model/random_weights.h"
 #include "make_random_model/repository_writer.h"
 #include "make_random_model/weight_writer.h"
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "swan/pipeline.h"
 #include "unit/io/raw_file.h"
@@ -24,7 +25,6 @@ namespace swan::tools {
 namespace {
 
 namespace fs = std::filesystem;
-using io::expect_error;
 using support::TempDir;
 
 constexpr const char* kManifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests/";
