@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -119,6 +120,7 @@ TEST(ModelFiles, OfWanGiveTheRepositorysClipAndRepeat) {
 
 // On the host a quantised network computes with the values of its blocks in f32: it gives the clip of a file of those.
 TEST(ModelFiles, OfGgufComputeWithTheirBlocks) {
+  if (std::getenv("SWAN_DTYPE") != nullptr) GTEST_SKIP() << "SWAN_DTYPE makes blocks weights of bf16";
   const TempDir dir;
   LoadOptions values = write_files(dir, "wan", kWan);
   values.device = "cpu";
