@@ -412,11 +412,15 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
     }
     const std::string prompt = prompt_of(plan.request.prompt, b / plan.request.num_videos_per_prompt);
     int64_t frame = 0;
+    Image start;  // the frame's, or that of all
     const auto take = [&](const Tensor& decoded) {
       ctx.check_cancelled();
       check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
       Image image = to_image(decoded, ctx);
-      if (plan.mask) plan.mask->restore(image, resize_lanczos(plan.start(frame), plan.size));
+      if (plan.mask) {
+        if (frame == 0 || plan.request.video.size() > 1) start = resize_lanczos(plan.start(frame), plan.size);
+        plan.mask->restore(image, start);
+      }
       if (!stages.inspect(image, prompt, b, frame, plan.num_frames)) throw Blocked();
       if (callbacks.frame) {
         callbacks.frame({.video = b, .frame = frame, .image = std::move(image)});

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors_shards.h"
 #include "make_random_model/manifest.h"
 
 namespace swan::tools {
@@ -28,11 +29,7 @@ std::vector<std::string> write_random_weights(const Manifest& manifest, const st
 /// Bytes of the data that write_random_weights will write.
 [[nodiscard]] size_t weight_bytes(const Manifest& manifest, const WriteOptions& options);
 
-/// Tensors [begin, end) of the manifest that belong into one file.
-struct ShardRange {
-  size_t begin, end;
-};
 /// Cuts the manifest where the next tensor would not fit any more; a tensor larger than a shard has one of its own.
-[[nodiscard]] std::vector<ShardRange> plan_shards(const Manifest& manifest, const WriteOptions& options);
+[[nodiscard]] std::vector<io::ShardRange> plan_shards(const Manifest& manifest, const WriteOptions& options);
 
 }  // namespace swan::tools
