@@ -16,6 +16,7 @@
 #include "io/weights.h"
 #include "models/wan_transformer.h"
 #include "nn/scope.h"
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
@@ -49,12 +50,8 @@ class DistilledRepository {
 };
 
 VideoRequest quick() {
-  VideoRequest r;
-  r.prompt = {"a red balloon"};
-  r.height = 32;
-  r.width = 48;
-  r.num_frames = 5;
-  r.seed = {7};
+  VideoRequest r = tiny_clip();
+  r.num_inference_steps.reset();
   return r;
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "io/safetensors.h"
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
@@ -23,26 +24,16 @@ std::unique_ptr<ImagePipeline> tiny(const LoadOptions& options = {}) {
   return ImagePipeline::open(support::golden_path("models/sana"), options);
 }
 
-ImageRequest quick() {
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = r.width = 128;
-  r.num_inference_steps = 2;
-  r.use_resolution_binning = false;
-  r.seed = {7};
-  return r;
-}
-
-Tensor latents(ImagePipeline& pipeline) { return pipeline.generate(quick()).latents; }
+Tensor latents(ImagePipeline& pipeline) { return pipeline.generate(tiny_picture()).latents; }
 
 TEST(Lora, ComesOffToTheBit) {
   const auto pipeline = tiny();
-  const ImageResult base = pipeline->generate(quick());
+  const ImageResult base = pipeline->generate(tiny_picture());
   pipeline->set_loras({{plain_lora()}});
-  const ImageResult with = pipeline->generate(quick());
+  const ImageResult with = pipeline->generate(tiny_picture());
   EXPECT_GT(support::distance(with.latents, base.latents).relative_l2, 1e-3);
   pipeline->set_loras({});
-  const ImageResult after = pipeline->generate(quick());
+  const ImageResult after = pipeline->generate(tiny_picture());
   EXPECT_TRUE(support::identical(after.latents, base.latents));
   EXPECT_EQ(after.images.at(0).rgb, base.images.at(0).rgb);
   EXPECT_EQ(after.parameters, base.parameters);
@@ -69,7 +60,7 @@ TEST(Lora, SeveralAddUp) {
 TEST(Lora, IsInTheSettings) {
   const LoadOptions load = {
       .lora = {{plain_lora(), 0.5}, {lora_of_1_5(), -0.25}}, .lora_lenient = true, .fuse_lora = true};
-  const ImageResult first = tiny(load)->generate(quick());
+  const ImageResult first = tiny(load)->generate(tiny_picture());
   const auto json = nlohmann::json::parse(first.parameters.at(0));
   ASSERT_EQ(json.at("loras").size(), 2U);
   EXPECT_EQ(json["loras"][0]["path"], plain_lora());
@@ -82,7 +73,7 @@ TEST(Lora, IsInTheSettings) {
   const ImageResult again = ImagePipeline::open(back.model, back.load)->generate(back.request);
   EXPECT_EQ(again.images.at(0).rgb, first.images.at(0).rgb);
   EXPECT_EQ(again.parameters, first.parameters);
-  EXPECT_FALSE(nlohmann::json::parse(tiny()->generate(quick()).parameters.at(0)).contains("loras"));
+  EXPECT_FALSE(nlohmann::json::parse(tiny()->generate(tiny_picture()).parameters.at(0)).contains("loras"));
 
   for (const auto& wrong : std::initializer_list<nlohmann::json>{
            "x", 3, {{{"path", "a"}}}, {{{"path", 3}, {"scale", 1}}}, {{{"path", "a"}, {"scale", "b"}}}, {1}}) {
@@ -99,7 +90,7 @@ TEST(Lora, IsInTheSettings) {
 
 TEST(Lora, IsNamedByAPathThatLasts) {
   const auto relative = std::filesystem::relative(plain_lora()).string();
-  const ImageResult result = tiny({.lora = {{relative}}})->generate(quick());
+  const ImageResult result = tiny({.lora = {{relative}}})->generate(tiny_picture());
   EXPECT_EQ(nlohmann::json::parse(result.parameters.at(0))["loras"][0]["path"],
             std::filesystem::absolute(plain_lora()).lexically_normal().string());
 }

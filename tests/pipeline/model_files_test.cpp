@@ -15,6 +15,7 @@
 #include "io/checkpoint/original_file.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/gguf_writer.h"
@@ -65,27 +66,6 @@ LoadOptions write_files(const TempDir& dir, const std::string& model, const std:
   return options;
 }
 
-VideoRequest clip() {
-  VideoRequest r;
-  r.prompt = {"a red balloon"};
-  r.height = 32;
-  r.width = 48;
-  r.num_frames = 5;
-  r.num_inference_steps = 2;
-  r.seed = {7};
-  return r;
-}
-
-ImageRequest picture() {
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = r.width = 128;
-  r.num_inference_steps = 2;
-  r.use_resolution_binning = false;
-  r.seed = {7};
-  return r;
-}
-
 void expect_same_clip(const VideoResult& a, const VideoResult& b) {
   EXPECT_TRUE(support::identical(a.latents, b.latents));
   ASSERT_EQ(a.frames.at(0).size(), b.frames.at(0).size());
@@ -97,8 +77,8 @@ TEST(ModelFiles, OfWanGiveTheRepositorysClipAndRepeat) {
   const LoadOptions files = write_files(dir, "wan", kWan);
   EXPECT_EQ(model_kind("", files), "video");
   const auto repository = VideoPipeline::open(golden_path("models/wan"));
-  const VideoResult expected = repository->generate(clip());
-  const VideoResult made = VideoPipeline::open("", files)->generate(clip());
+  const VideoResult expected = repository->generate(tiny_clip());
+  const VideoResult made = VideoPipeline::open("", files)->generate(tiny_clip());
   expect_same_clip(made, expected);
   // The settings name the files, and repeat the clip.
   const RepeatableVideoRequest again = video_request_from_parameters(made.parameters.at(0));
@@ -111,10 +91,10 @@ TEST(ModelFiles, OfWanGiveTheRepositorysClipAndRepeat) {
   // The transformer's file alone is a model too, and each file fits into the repository.
   LoadOptions rest = files;
   rest.transformer = "";
-  EXPECT_TRUE(
-      support::identical(VideoPipeline::open(files.transformer, rest)->generate(clip()).latents, expected.latents));
+  EXPECT_TRUE(support::identical(VideoPipeline::open(files.transformer, rest)->generate(tiny_clip()).latents,
+                                 expected.latents));
   const LoadOptions one = {.text_encoder = files.text_encoder};
-  EXPECT_TRUE(support::identical(VideoPipeline::open(golden_path("models/wan"), one)->generate(clip()).latents,
+  EXPECT_TRUE(support::identical(VideoPipeline::open(golden_path("models/wan"), one)->generate(tiny_clip()).latents,
                                  expected.latents));
 }
 
@@ -153,10 +133,10 @@ TEST(ModelFiles, OfGgufComputeWithTheirBlocks) {
     values.*member = dir.file(std::string(part.component) + "_values.safetensors");
     io::write_safetensors(values.*member, tensors, {{"config", config}});
   }
-  const VideoResult expected = VideoPipeline::open("", values)->generate(clip());
-  expect_same_clip(VideoPipeline::open("", gguf)->generate(clip()), expected);
+  const VideoResult expected = VideoPipeline::open("", values)->generate(tiny_clip());
+  expect_same_clip(VideoPipeline::open("", gguf)->generate(tiny_clip()), expected);
   // Which is not what the blocks were made of.
-  const VideoResult plain = VideoPipeline::open("", unquantised)->generate(clip());
+  const VideoResult plain = VideoPipeline::open("", unquantised)->generate(tiny_clip());
   const double error = support::distance(expected.latents, plain.latents).relative_l2;
   EXPECT_GT(error, 1e-5);
   EXPECT_LT(error, 0.1);
@@ -165,8 +145,8 @@ TEST(ModelFiles, OfGgufComputeWithTheirBlocks) {
 TEST(ModelFiles, OfSanaGiveTheRepositorysPicture) {
   const TempDir dir;
   const LoadOptions files = write_files(dir, "sana", kSana);
-  const ImageResult expected = ImagePipeline::open(golden_path("models/sana"))->generate(picture());
-  const ImageResult made = ImagePipeline::open("", files)->generate(picture());
+  const ImageResult expected = ImagePipeline::open(golden_path("models/sana"))->generate(tiny_picture());
+  const ImageResult made = ImagePipeline::open("", files)->generate(tiny_picture());
   EXPECT_TRUE(support::identical(made.latents, expected.latents));
   EXPECT_EQ(made.images.at(0).rgb, expected.images.at(0).rgb);
   const RepeatableRequest again = request_from_parameters(made.parameters.at(0));
@@ -178,7 +158,7 @@ TEST(ModelFiles, OfSanaSprintAreTold) {
   const TempDir dir;
   const LoadOptions files = write_files(
       dir, "sana_sprint", {{"transformer", io::sana_sprint_keys}, {"vae", io::dc_ae_keys}, {"text_encoder", nullptr}});
-  ImageRequest request = picture();
+  ImageRequest request = tiny_picture();
   const ImageResult expected = ImagePipeline::open(golden_path("models/sana_sprint"))->generate(request);
   const ImageResult made = ImagePipeline::open("", files)->generate(request);
   EXPECT_TRUE(support::identical(made.latents, expected.latents));
@@ -189,18 +169,20 @@ TEST(ModelFiles, ALoraFitsAModelOfFiles) {
   LoadOptions files = write_files(dir, "sana", kSana);
   files.lora = {{golden_path("models/lora_plain")}};
   const LoadOptions lora = {.lora = files.lora};
-  EXPECT_TRUE(support::identical(ImagePipeline::open("", files)->generate(picture()).latents,
-                                 ImagePipeline::open(golden_path("models/sana"), lora)->generate(picture()).latents));
+  EXPECT_TRUE(
+      support::identical(ImagePipeline::open("", files)->generate(tiny_picture()).latents,
+                         ImagePipeline::open(golden_path("models/sana"), lora)->generate(tiny_picture()).latents));
 }
 
 TEST(ModelFiles, FoldersOfComponentsAndOfWholeModelsDo) {
-  const Tensor expected = ImagePipeline::open(golden_path("models/sana"))->generate(picture()).latents;
+  const Tensor expected = ImagePipeline::open(golden_path("models/sana"))->generate(tiny_picture()).latents;
   for (const char* folder : {"models/sana/transformer", "models/sana"}) {
     const LoadOptions options = {.transformer = golden_path(folder),
                                  .text_encoder = golden_path("models/sana"),
                                  .vae = golden_path("models/sana/vae"),
                                  .tokenizer = golden_path("models/sana/tokenizer/tokenizer.json")};
-    EXPECT_TRUE(support::identical(ImagePipeline::open("", options)->generate(picture()).latents, expected)) << folder;
+    EXPECT_TRUE(support::identical(ImagePipeline::open("", options)->generate(tiny_picture()).latents, expected))
+        << folder;
   }
 }
 
@@ -214,7 +196,7 @@ TEST(ModelFiles, WhatIsReplacedNeedNotBeThere) {
   fs::copy_file(golden_path("models/wan/model_index.json"), dir.file("m/model_index.json"));
   EXPECT_THROW((void)VideoPipeline::open(dir.file("m")), Error);
   const LoadOptions one = {.transformer = files.transformer};
-  EXPECT_EQ(VideoPipeline::open(dir.file("m"), one)->generate(clip()).frames.at(0).size(), 5U);
+  EXPECT_EQ(VideoPipeline::open(dir.file("m"), one)->generate(tiny_clip()).frames.at(0).size(), 5U);
 }
 
 // ComfyUI's text encoders hold their tokenizer.
@@ -233,9 +215,9 @@ TEST(ModelFiles, ATextEncoderBringsItsTokenizer) {
   io::write_safetensors(path, tensors, file->metadata());
   files.text_encoder = path;
   files.tokenizer = spiece;
-  const Tensor expected = VideoPipeline::open("", files)->generate(clip()).latents;
+  const Tensor expected = VideoPipeline::open("", files)->generate(tiny_clip()).latents;
   files.tokenizer = "";
-  EXPECT_TRUE(support::identical(VideoPipeline::open("", files)->generate(clip()).latents, expected));
+  EXPECT_TRUE(support::identical(VideoPipeline::open("", files)->generate(tiny_clip()).latents, expected));
 }
 
 TEST(ModelFiles, AConversionThatIsCancelledLeavesNothing) {
@@ -265,7 +247,7 @@ TEST(ModelFiles, ErrorsNameTheOption) {
   const LoadOptions files = write_files(dir, "wan", kWan);
   const auto refuse = [](ErrorCode code, const std::vector<std::string>& parts, const LoadOptions& options,
                          const std::string& model = "") {
-    expect_error(code, parts, [&] { (void)VideoPipeline::open(model, options)->generate(clip()); });
+    expect_error(code, parts, [&] { (void)VideoPipeline::open(model, options)->generate(tiny_clip()); });
   };
   LoadOptions o = files;
   o.vae = "";

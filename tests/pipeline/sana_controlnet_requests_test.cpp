@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/tiny_requests.h"
 #include "pipelines/canny.h"
 #include "pipelines/resample.h"
 #include "support/close.h"
@@ -34,13 +35,7 @@ Image disc() {
 }
 
 ImageRequest quick() {
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = 64;
-  r.width = 96;
-  r.num_inference_steps = 2;
-  r.use_resolution_binning = false;
-  r.seed = {7};
+  ImageRequest r = tiny_picture(64, 96);
   r.control_image = disc();
   return r;
 }

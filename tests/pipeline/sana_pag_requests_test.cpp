@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
@@ -20,16 +21,7 @@ namespace fs = std::filesystem;
 std::string model(const std::string& name) { return support::golden_path("models/" + name); }
 std::unique_ptr<ImagePipeline> tiny() { return ImagePipeline::open(model("sana")); }
 
-ImageRequest quick() {
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = 64;
-  r.width = 96;
-  r.num_inference_steps = 2;
-  r.use_resolution_binning = false;
-  r.seed = {7};
-  return r;
-}
+ImageRequest quick() { return tiny_picture(64, 96); }
 
 template <typename Change>
 ImageRequest with(const Change& change) {

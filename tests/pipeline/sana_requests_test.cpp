@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limits>
 
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
@@ -17,53 +18,43 @@ namespace {
 
 std::unique_ptr<ImagePipeline> tiny() { return ImagePipeline::open(support::golden_path("models/sana")); }
 
-ImageRequest quick() {
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = r.width = 128;
-  r.num_inference_steps = 2;
-  r.use_resolution_binning = false;
-  r.seed = {7};
-  return r;
-}
-
 void expect_error(const ImageRequest& request, ErrorCode code, const std::string& text) {
   swan::expect_error(code, {text}, [&] { (void)tiny()->generate(request); });
 }
 
 TEST(SanaRequests, RefusesWhatCannotBeMade) {
-  ImageRequest r = quick();
+  ImageRequest r = tiny_picture();
   r.width = 100;
   expect_error(r, ErrorCode::kInvalidArgument, "multiples of 32");
-  r = quick();
+  r = tiny_picture();
   r.width = 0;
   expect_error(r, ErrorCode::kInvalidArgument, "pixels");
-  r = quick();
+  r = tiny_picture();
   r.prompt = {};
   expect_error(r, ErrorCode::kInvalidArgument, "prompt");
-  r = quick();
+  r = tiny_picture();
   r.prompt = {"a", "b"};
   r.negative_prompt = {"x", "y", "z"};
   expect_error(r, ErrorCode::kInvalidArgument, "3 negative prompts for 2 prompts");
-  r = quick();
+  r = tiny_picture();
   r.seed = {1, 2, 3};
   expect_error(r, ErrorCode::kInvalidArgument, "3 seeds for 1 pictures");
-  r = quick();
+  r = tiny_picture();
   r.num_inference_steps = 0;
   expect_error(r, ErrorCode::kInvalidArgument, "num_inference_steps");
-  r = quick();
+  r = tiny_picture();
   r.guidance_scale = std::numeric_limits<double>::quiet_NaN();
   expect_error(r, ErrorCode::kInvalidArgument, "guidance_scale");
-  r = quick();
+  r = tiny_picture();
   r.max_sequence_length = 1;
   expect_error(r, ErrorCode::kInvalidArgument, "max_sequence_length");
-  r = quick();
+  r = tiny_picture();
   r.scheduler = "no-such";
   expect_error(r, ErrorCode::kInvalidArgument, "no-such");
-  r = quick();
+  r = tiny_picture();
   r.latents = Tensor::zeros({1, 8, 4, 5}, DType::kF32);
   expect_error(r, ErrorCode::kInvalidArgument, "[1, 8, 4, 5]");
-  r = quick();
+  r = tiny_picture();
   r.vae_tiling = VaeTiling{64, 64, 96, 96};
   expect_error(r, ErrorCode::kInvalidArgument, "vae_tiling");
 }
@@ -74,7 +65,7 @@ TEST(SanaRequests, DefaultsToTheModelsOwnSize) {
 }
 
 TEST(SanaRequests, TakesAndReturnsLatents) {
-  ImageRequest r = quick();
+  ImageRequest r = tiny_picture();
   const ImageResult first = tiny()->generate(r);
   // The seed's own noise, given as latents, makes the same picture.
   r.decode = false;
@@ -82,7 +73,7 @@ TEST(SanaRequests, TakesAndReturnsLatents) {
   const ImageResult only = tiny()->generate(r);
   EXPECT_TRUE(only.images.empty());
   EXPECT_EQ(only.latents.shape(), (Shape{1, 8, 4, 4}));
-  r = quick();
+  r = tiny_picture();
   r.latents = Tensor::full({1, 8, 4, 4}, 0.5F);
   const ImageResult given = tiny()->generate(r);
   EXPECT_NE(given.images[0].rgb, first.images[0].rgb);
@@ -91,7 +82,7 @@ TEST(SanaRequests, TakesAndReturnsLatents) {
 }
 
 TEST(SanaRequests, RepeatsAPictureFromItsSettings) {
-  ImageRequest r = quick();
+  ImageRequest r = tiny_picture();
   r.num_images_per_prompt = 2;
   r.seed = {3, 4};
   r.negative_prompt = {"灰色"};
@@ -108,9 +99,9 @@ TEST(SanaRequests, RepeatsAPictureFromItsSettings) {
 
 TEST(SanaRequests, DoesNotDependOnTheNumberOfThreads) {
   set_threads(1);
-  const ImageResult one = tiny()->generate(quick());
+  const ImageResult one = tiny()->generate(tiny_picture());
   set_threads(3);
-  const ImageResult three = tiny()->generate(quick());
+  const ImageResult three = tiny()->generate(tiny_picture());
   set_threads(0);
   EXPECT_TRUE(support::identical(one.latents, three.latents));
   EXPECT_EQ(one.images[0].rgb, three.images[0].rgb);
@@ -126,7 +117,7 @@ TEST(SanaRequests, StopsWithinAStep) {
     last = done;
     if (done == 2) cancel = true;
   };
-  ImageRequest r = quick();
+  ImageRequest r = tiny_picture();
   r.num_inference_steps = 10;
   try {
     (void)tiny()->generate(r, callbacks);
@@ -138,7 +129,7 @@ TEST(SanaRequests, StopsWithinAStep) {
 }
 
 TEST(SanaRequests, ReportsStagesAndMemory) {
-  const ImageResult result = tiny()->generate(quick());
+  const ImageResult result = tiny()->generate(tiny_picture());
   std::vector<std::string> names;
   for (const auto& [name, seconds] : result.seconds) {
     names.push_back(name);

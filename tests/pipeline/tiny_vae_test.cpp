@@ -10,6 +10,7 @@
 #include "io/safetensors.h"
 #include "models/autoencoder_dc.h"
 #include "models/autoencoder_tiny.h"
+#include "pipeline/tiny_requests.h"
 #include "pipelines/image_processor.h"
 #include "support/close.h"
 #include "support/device.h"
@@ -33,27 +34,7 @@ std::string sana() { return support::golden_path("models/sana"); }
 std::string wan() { return support::golden_path("models/wan"); }
 int64_t wan_latents() { return support::read_json(wan() + "/vae/config.json").at("z_dim"); }
 
-ImageRequest picture() {
-  ImageRequest r;
-  r.prompt = {"a red cat"};
-  r.height = 64;
-  r.width = 96;
-  r.num_inference_steps = 2;
-  r.use_resolution_binning = false;
-  r.seed = {7};
-  return r;
-}
-
-VideoRequest clip() {
-  VideoRequest r;
-  r.prompt = {"a red balloon"};
-  r.height = 32;
-  r.width = 48;
-  r.num_frames = 5;
-  r.num_inference_steps = 2;
-  r.seed = {7};
-  return r;
-}
+ImageRequest picture() { return tiny_picture(64, 96); }
 
 std::string write_tiny(const support::TempDir& dir, const support::TinyDecoderKind& kind, const std::string& prefix) {
   io::write_safetensors(dir.file("tiny.safetensors"), support::TinyDecoderWeights(kind, prefix).tensors);
@@ -165,8 +146,8 @@ TEST(OtherVae, ATinyDecoderMakesClips) {
   const support::TempDir dir;
   const std::string file = write_tiny(dir, support::tiny_wan(wan_latents()), "decoder.");
   const auto pipeline = VideoPipeline::open(wan(), LoadOptions{.vae = file});
-  const VideoResult result = pipeline->generate(clip());
-  EXPECT_TRUE(support::identical(result.latents, VideoPipeline::open(wan())->generate(clip()).latents));
+  const VideoResult result = pipeline->generate(tiny_clip());
+  EXPECT_TRUE(support::identical(result.latents, VideoPipeline::open(wan())->generate(tiny_clip()).latents));
   ASSERT_EQ(result.frames.at(0).size(), 5U);
   const models::AutoencoderTiny tiny(io::Weights::open(dir.path(), "tiny", ""), {});
   Context ctx = support::test_context();

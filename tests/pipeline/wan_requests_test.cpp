@@ -10,6 +10,7 @@
 #include "cpu/kernels.h"
 #include "io/config.h"
 #include "models/autoencoder_kl_wan.h"
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
@@ -26,24 +27,13 @@ std::unique_ptr<VideoPipeline> tiny(const LoadOptions& options = {}) {
   return VideoPipeline::open(support::golden_path("models/wan"), options);
 }
 
-VideoRequest quick() {
-  VideoRequest r;
-  r.prompt = {"a red balloon"};
-  r.height = 32;
-  r.width = 48;
-  r.num_frames = 5;
-  r.num_inference_steps = 2;
-  r.seed = {7};
-  return r;
-}
-
 void expect_error(const VideoRequest& request, ErrorCode code, const std::string& text) {
   swan::expect_error(code, {text}, [&] { (void)tiny()->generate(request); });
 }
 
 TEST(WanRequests, RefusesWhatCannotBeMade) {
   const auto with = [](const auto& change) {
-    VideoRequest r = quick();
+    VideoRequest r = tiny_clip();
     change(r);
     return r;
   };
@@ -85,7 +75,7 @@ TEST(WanRequests, RoundsTheNumberOfFrames) {
   set_log_sink([&](LogLevel level, const std::string& message) {
     if (level == LogLevel::kWarning) warnings.push_back(message);
   });
-  VideoRequest r = quick();
+  VideoRequest r = tiny_clip();
   for (const auto& [asked, made] : std::vector<std::pair<int64_t, int64_t>>{{6, 5}, {7, 5}, {8, 9}, {2, 1}, {4, 5}}) {
     r.num_frames = asked;
     const VideoResult result = tiny()->generate(r);
@@ -98,7 +88,7 @@ TEST(WanRequests, RoundsTheNumberOfFrames) {
 }
 
 TEST(WanRequests, HandsOverFramesAsTheyAreMade) {
-  VideoRequest r = quick();
+  VideoRequest r = tiny_clip();
   r.num_videos_per_prompt = 2;
   const VideoResult whole = tiny()->generate(r);
   ASSERT_EQ(whole.frames.size(), 2U);
@@ -129,7 +119,7 @@ TEST(WanRequests, HandsOverFramesAsTheyAreMade) {
 }
 
 TEST(WanRequests, RepeatsAVideoFromItsSettings) {
-  VideoRequest r = quick();
+  VideoRequest r = tiny_clip();
   r.num_videos_per_prompt = 2;
   r.seed = {3, 4};
   r.negative_prompt = {"灰色"};
@@ -149,7 +139,7 @@ TEST(WanRequests, RepeatsAVideoFromItsSettings) {
 
 TEST(WanRequests, RunsEverySchedulerOfSana) {
   for (const auto& [name, description] : scheduler_names()) {
-    VideoRequest r = quick();
+    VideoRequest r = tiny_clip();
     r.scheduler = name;
     r.num_inference_steps = 4;
     if (name == "scm") {  // Sana-Sprint's, of no flow
@@ -170,9 +160,9 @@ TEST(WanRequests, RunsEverySchedulerOfSana) {
 
 TEST(WanRequests, DoesNotDependOnTheNumberOfThreads) {
   set_threads(1);
-  const VideoResult one = tiny()->generate(quick());
+  const VideoResult one = tiny()->generate(tiny_clip());
   set_threads(3);
-  const VideoResult three = tiny()->generate(quick());
+  const VideoResult three = tiny()->generate(tiny_clip());
   set_threads(0);
   EXPECT_TRUE(support::identical(one.latents, three.latents));
   for (size_t f = 0; f < 5; ++f) EXPECT_EQ(one.frames[0][f].rgb, three.frames[0][f].rgb);
@@ -180,7 +170,7 @@ TEST(WanRequests, DoesNotDependOnTheNumberOfThreads) {
 
 // Several clips pass the network together when they are small: each is still the clip it would be alone.
 TEST(WanRequests, ClipsOfABatchAreThoseOfTheirSeeds) {
-  VideoRequest r = quick();
+  VideoRequest r = tiny_clip();
   r.num_videos_per_prompt = 3;
   r.seed = {1, 2, 3};
   const VideoResult batch = tiny()->generate(r);
@@ -203,7 +193,7 @@ TEST(WanRequests, StopsWithinAStepAndBetweenFrames) {
       last = done;
       if (done == 2) cancel = true;
     };
-    VideoRequest r = quick();
+    VideoRequest r = tiny_clip();
     r.num_inference_steps = 10;
     try {
       (void)tiny()->generate(r, callbacks);
@@ -216,7 +206,7 @@ TEST(WanRequests, StopsWithinAStepAndBetweenFrames) {
 }
 
 TEST(Inspect, SeesChangesAndBlocksFrames) {
-  VideoRequest r = quick();
+  VideoRequest r = tiny_clip();
   r.num_videos_per_prompt = 2;
   const VideoResult plain = tiny()->generate(r);
   std::vector<OutputInfo> seen;
@@ -264,7 +254,7 @@ TEST(Inspect, SeesChangesAndBlocksPictures) {
 }
 
 TEST(WanRequests, ReportsStagesAndMemory) {
-  const VideoResult result = tiny()->generate(quick());
+  const VideoResult result = tiny()->generate(tiny_clip());
   std::vector<std::string> names;
   for (const auto& [name, seconds] : result.seconds) names.push_back(name);
   EXPECT_EQ(names, (std::vector<std::string>{"encode", "denoise", "decode"}));
