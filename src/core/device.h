@@ -7,16 +7,11 @@
 #include <string>
 
 #include "core/device_copies.h"
+#include "core/idle_replays.h"
+#include "core/recording.h"
 #include "swan/tensor.h"
 
 namespace swan {
-
-/// Work that a device has recorded and can run again at the cost of one launch.
-class Recording {
- public:
-  virtual ~Recording() = default;
-  virtual void launch() = 0;
-};
 
 /// A point in a device's work.
 class Mark {
@@ -36,7 +31,8 @@ class Device {
   /// Makes this the device that the calling thread's operations run on.
   virtual void activate() = 0;
 
-  /// Uninitialised bytes, freed when the last copy goes. Where none are left, copies that can be made again make room.
+  /// Uninitialised bytes, freed when the last copy goes. Where none are left, recordings that wait for another run and
+  /// copies that can be made again make room.
   /// @throws Error kOutOfMemory with the bytes asked and free, and what helps
   [[nodiscard]] virtual std::shared_ptr<void> allocate(size_t bytes) = 0;
   /// Host to device; `from` may be changed when this returns.
@@ -68,9 +64,12 @@ class Device {
 
   /// What is here of constants and weights.
   [[nodiscard]] DeviceCopies& copies() noexcept { return copies_; }
+  /// Recordings that wait for another run. They hold copies that they read, so that these leave only after them.
+  [[nodiscard]] IdleReplays& idle_replays() noexcept { return idle_replays_; }
 
  private:
   DeviceCopies copies_;
+  IdleReplays idle_replays_;
 };
 
 /// Copies bytes between two tensors of one device (or of the host), at offsets in bytes. On several threads on the

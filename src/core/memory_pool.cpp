@@ -199,6 +199,15 @@ size_t MemoryPool::held_bytes() const {
   return held_;
 }
 
+size_t MemoryPool::private_bytes(int owner) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = free_.find(owner);
+  size_t bytes = 0;
+  if (found != free_.end())
+    for (const Block* block : found->second) bytes += block->bytes;
+  return bytes;
+}
+
 size_t MemoryPool::limit_bytes() const {
   const std::scoped_lock lock(mutex_);
   return limit_;

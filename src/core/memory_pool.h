@@ -47,6 +47,8 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   void release_private(int owner);
 
   [[nodiscard]] size_t held_bytes() const;  ///< in use and cached
+  /// Of the owner's segments, what its work has used and freed: all but what it still holds.
+  [[nodiscard]] size_t private_bytes(int owner) const;
   [[nodiscard]] size_t limit_bytes() const;
   /// Whether the limit, not the source, is what an allocation that needs new memory meets first.
   [[nodiscard]] bool limit_forbids(size_t bytes) const;

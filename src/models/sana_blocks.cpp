@@ -222,6 +222,18 @@ Tensor text_bias_of(const Tensor& mask) {
 }
 }  // namespace
 
+std::vector<Tensor> SanaText::tensors() const {
+  std::vector<Tensor> out = {bias};
+  for (const Keys& keys : blocks) out.insert(out.end(), {keys.key, keys.value});
+  return out;
+}
+
+SanaText SanaText::of(std::span<const Tensor> tensors) {
+  SanaText out{.blocks = {}, .bias = tensors[0]};
+  for (size_t i = 1; i + 1 < tensors.size(); i += 2) out.blocks.push_back({tensors[i], tensors[i + 1]});
+  return out;
+}
+
 SanaText encode_sana_text(const SanaCaption& caption, const std::vector<SanaTransformerBlock>& blocks,
                           const Tensor& encoder_hidden_states, const Tensor& encoder_attention_mask, Context& ctx) {
   SanaText out{.blocks = {}, .bias = text_bias_of(encoder_attention_mask).on(ctx.device())};

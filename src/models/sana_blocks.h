@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct SanaText {
   };
   std::vector<Keys> blocks;
   Tensor bias;  ///< [B, L] or [B, N, L] f32, added to the scores; undefined: none
+
+  /// All of them in a row, for what takes tensors alone.
+  [[nodiscard]] std::vector<Tensor> tensors() const;
+  [[nodiscard]] static SanaText of(std::span<const Tensor> tensors);
 };
 
 /// Attention with SanaLinearAttnProcessor2_0 or SanaAttnProcessor2_0: the projections that both have. qk norm runs over

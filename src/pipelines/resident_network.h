@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/idle_replays.h"
 #include "core/log.h"
 #include "io/repository.h"
 #include "pipelines/compute.h"
@@ -46,7 +47,13 @@ class ResidentNetwork {
   }
 
   /// Gives the network up: it is made anew when it is next opened.
-  void close() noexcept { network_.reset(); }
+  void close() noexcept {
+    replays_.drop();
+    network_.reset();
+  }
+
+  /// What recordings of its work belong to.
+  [[nodiscard]] ReplayHome& replays() noexcept { return replays_; }
 
   /// The dtype that most of the weights are stored in, once the network has been opened.
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
@@ -56,6 +63,7 @@ class ResidentNetwork {
 
  private:
   std::unique_ptr<Network> network_;
+  ReplayHome replays_;
   DType dtype_ = DType::kF32;
   size_t bytes_ = 0;  // of the weights' files
 };

@@ -333,9 +333,14 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
         .controlnet_block_samples = samples ? samples(input, inputs[1]) : std::vector<Tensor>(),
         .perturbed = perturbed ? plan.batch : 0,
         .perturbed_blocks = plan.pag_blocks};
-    return transformer_->forward(input, text, condition, network).to(DType::kF32);  // [rows, out_channels, h, w]
+    return transformer_->forward(input, models::SanaText::of(inputs.subspan(2)), condition, network)
+        .to(DType::kF32);  // [rows, out_channels, h, w]
   };
-  Replay replay(network);
+  // Not kept with a ControlNet, whose samples hold tensors of this run.
+  Replay replay(network, {.home = samples ? nullptr : &transformer_.replays(),
+                          .work = perturbed ? fmt::format("perturbed {}", fmt::join(plan.pag_blocks, "")) : "step",
+                          .constants = text.tensors(),
+                          .calls = steps - plan.first_step});
   FiniteChecks checks(ctx);
   const Tensor timesteps =
       all_timesteps(plan.scheduler->timesteps(), rows, transformer_config_.timestep_scale).on(ctx.device());

@@ -109,6 +109,7 @@ class SanaPipeline : public ImagePipeline {
   // The transformer, which is there while denoise runs, and a context of the dtype that it computes in.
   [[nodiscard]] const models::SanaTransformer2DModel& transformer() const noexcept { return *transformer_; }
   [[nodiscard]] Context network_context(const Context& ctx) const;
+  [[nodiscard]] ReplayHome& replays() noexcept { return transformer_.replays(); }
 
  private:
   [[nodiscard]] Plan check_inputs(const ImageRequest& request) const;

@@ -84,21 +84,24 @@ Tensor SanaSprintPipeline::denoise(const Plan& plan, const PromptEmbeddings& pro
           .on(ctx.device());
   const auto predict = [&](std::span<const Tensor> inputs) {
     const models::SanaCondition condition = {
-        .timestep = inputs[1], .guidance = guidance, .controlnet_block_samples = {}};
-    return transformer().forward(inputs[0], text, condition, network).to(DType::kF32);  // [B, C, h, w]
+        .timestep = inputs[1], .guidance = inputs[2], .controlnet_block_samples = {}};
+    return transformer()
+        .forward(inputs[0], models::SanaText::of(inputs.subspan(3)), condition, network)
+        .to(DType::kF32);  // [B, C, h, w]
   };
-  Replay replay(network);
+  std::vector<Tensor> constants = text.tensors();
+  constants.insert(constants.begin(), guidance);
+  Replay replay(network, {.home = &replays(), .work = "step", .constants = std::move(constants), .calls = steps});
   FiniteChecks checks(ctx);
   const std::vector<float>& times = plan.scheduler->sigmas();
   const Tensor timesteps =
       all_timesteps(std::span(times).first(static_cast<size_t>(steps)), plan.batch, 1.0).on(ctx.device());
-  const bool recorded = steps > 2;  // of two the second alone would be launched, and a recording costs more than that
   for (int i = 0; i < steps; ++i) {
     ctx.check_cancelled();
     const float s = times[static_cast<size_t>(i)], radius = std::sqrt(s * s + (1 - s) * (1 - s));
     const Tensor input = ops::linear_combination(std::array{radius / sigma_data()}, std::array{latents}, ctx);
     const std::array inputs = {input, timesteps.slice(i, i + 1).reshape({plan.batch})};
-    Tensor noise_pred = recorded ? replay.run(inputs, predict) : predict(inputs);
+    Tensor noise_pred = replay.run(inputs, predict);
     checks.add(noise_pred, fmt::format("denoising step {} of {} (transformer)", i + 1, steps));
 
     const float scale = sigma_data() / radius;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 #include <filesystem>
 #include <utility>
 
@@ -355,7 +356,7 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, const Tensor& cl
     texts.push_back(transformer_->encode_text(embeds.slice(first, std::min(samples, first + pass)), network));
 
   const Tensor timesteps = all_timesteps(plan.scheduler->timesteps(), pass, 1).on(ctx.device());
-  std::vector<Replay> replays;
+  std::deque<Replay> replays;  // which do not move
   for (size_t i = 0; i < texts.size(); ++i) replays.emplace_back(network);
   FiniteChecks checks(ctx);
   for (int i = plan.first_step; i < steps; ++i) {

@@ -2,9 +2,11 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/convert.h"
 #include "core/device.h"
@@ -40,8 +42,8 @@ class CountingSource final : public MemorySource {
   std::map<void*, size_t> sizes_;
 };
 
-/// A device whose memory is the host's, so that what manages devices can be tested without one. It does all at once and
-/// records nothing.
+/// A device whose memory is the host's, so that what manages devices can be tested without one. It does all at once.
+/// What it records is done again by what after_recording gives.
 class FakeDevice final : public Device {
  public:
   explicit FakeDevice(size_t capacity = SIZE_MAX)
@@ -51,7 +53,8 @@ class FakeDevice final : public Device {
   [[nodiscard]] std::shared_ptr<void> allocate(size_t bytes) override {
     for (;;) {
       if (auto memory = pool_->allocate(bytes, DeviceCopies::making())) return memory;
-      if (!copies().drop_one()) fail(ErrorCode::kOutOfMemory, "fake: no memory for {} bytes.", bytes);
+      if (!idle_replays().drop_all() && !copies().drop_one())
+        fail(ErrorCode::kOutOfMemory, "fake: no memory for {} bytes.", bytes);
     }
   }
   void upload(void* to, const void* from, size_t bytes) override {
@@ -78,14 +81,38 @@ class FakeDevice final : public Device {
     };
     return std::make_unique<Done>(waits);
   }
-  [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& /*work*/) override { return nullptr; }
+  [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& work) override {
+    if (!after_recording) return nullptr;
+    struct Recorded final : Recording {
+      Recorded(FakeDevice& device, std::shared_ptr<void> memory) : device(device), memory(std::move(memory)) {
+        ++device.recordings;
+      }
+      ~Recorded() override { --device.recordings; }
+      void launch() override {
+        ++device.launches;
+        again();
+      }
+      [[nodiscard]] size_t bytes() const override { return device.recording_bytes; }
+      FakeDevice& device;
+      std::shared_ptr<void> memory;
+      std::function<void()> again;
+    };
+    auto recorded = std::make_unique<Recorded>(*this, allocate(recording_bytes));
+    work();
+    recorded->again = after_recording();
+    return recorded;
+  }
   void trim() override { pool_->trim(); }
   void set_memory_limit(size_t bytes) override { pool_->set_limit(bytes); }
   [[nodiscard]] size_t peak_bytes() const override { return pool_->peak_bytes(); }
   void reset_peak() override { pool_->reset_peak(); }
 
   [[nodiscard]] MemoryPool& pool() noexcept { return *pool_; }
-  int uploads = 0, waits = 0;
+  int uploads = 0, waits = 0, launches = 0;
+  int recordings = 0;          ///< that exist
+  size_t recording_bytes = 1;  ///< that each takes
+  /// Called when work has been recorded: what does it again. Empty: nothing can be recorded.
+  std::function<std::function<void()>()> after_recording;
 
  private:
   std::string name_ = "fake:0";

@@ -161,7 +161,8 @@ std::shared_ptr<void> CudaDevice::allocate(size_t bytes) {
     }
     // Work may still read what leaves, but whatever gets its memory comes after that in the stream. A recording in the
     // making cannot wait for memory to be given back to the driver.
-    if (recording_ || !copies().drop_one()) break;
+    if (recording_) break;
+    if (!idle_replays().drop_all() && !copies().drop_one()) break;
   }
   const auto text = [](size_t count) {
     const double mib = static_cast<double>(count) / (1 << 20);
@@ -183,7 +184,10 @@ std::shared_ptr<void> CudaDevice::allocate(size_t bytes) {
 void CudaDevice::set_memory_limit(size_t bytes) {
   pool_->set_limit(bytes);
   if (bytes == 0) return;
-  if (pool_->held_bytes() > bytes) pool_->trim();
+  if (pool_->held_bytes() > bytes) {
+    idle_replays().drop_all();
+    pool_->trim();
+  }
   while (pool_->held_bytes() > bytes && copies().drop_one()) pool_->trim();
 }
 
@@ -281,6 +285,7 @@ class Graph final : public Recording {
     pool_->release_private(owner_);
   }
   void launch() override { check(cudaGraphLaunch(executable_, stream_), "cudaGraphLaunch"); }
+  [[nodiscard]] size_t bytes() const override { return pool_->private_bytes(owner_); }
 
  private:
   cudaGraphExec_t executable_;
