@@ -75,7 +75,7 @@ Tensor SanaSprintPipeline::denoise(const Plan& plan, const PromptEmbeddings& pro
   if (r.latents.defined()) check_finite(start, "reading the initial latents", ctx);
   Tensor latents = prepare_latents(plan, image_latents, start, ctx);
   const std::optional<LatentBlend> keep = blend(plan, image_latents, start, ctx);
-  noise.prepare(plan.latents, steps, ctx);
+  noise.prepare(plan.latents, steps - 1, ctx);  // the last step adds none
 
   Context network = network_context(ctx);
   const models::SanaText text = transformer().encode_text(prompts.embeds, prompts.attention_mask, network);
@@ -107,7 +107,8 @@ Tensor SanaSprintPipeline::denoise(const Plan& plan, const PromptEmbeddings& pro
     const float scale = sigma_data() / radius;
     noise_pred = ops::linear_combination(std::array{(1 - 2 * s) * scale, (1 - 2 * s + 2 * s * s) * scale},
                                          std::array{input, noise_pred}, ctx);
-    latents = plan.scheduler->step(noise_pred, i, latents, noise.draw(plan.latents, ctx), ctx);
+    const Tensor draw = plan.scheduler->step_needs_noise(i) ? noise.draw(plan.latents, ctx) : Tensor();
+    latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     if (keep) {
       const float next = i + 1 < steps ? plan.scheduler->timesteps()[static_cast<size_t>(i) + 1] : 0;
       latents = (*keep)(latents, std::cos(next) * sigma_data(), std::sin(next) * sigma_data(), ctx);

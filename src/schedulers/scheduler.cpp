@@ -89,7 +89,7 @@ Tensor Scheduler::step(const Tensor& model_output, int i, const Tensor& sample, 
     fail(ErrorCode::kInvalidArgument, "{}: step {} was asked where step {} of {} is due.", name(), i, next_,
          timesteps_.size());
   check_same_shape("scheduler step", "model_output", model_output.shape(), sample.shape());
-  if (needs_noise()) {
+  if (step_needs_noise(i)) {
     if (!noise.defined()) fail(ErrorCode::kInvalidArgument, "{}: step {} needs a draw of noise.", name(), i);
     check_same_shape("scheduler step", "noise", noise.shape(), sample.shape());
   }

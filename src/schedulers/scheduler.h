@@ -57,6 +57,8 @@ class Scheduler {
   [[nodiscard]] const std::vector<float>& sigmas() const noexcept { return sigmas_; }
   /// Whether each step takes a draw of standard normal numbers of the sample's shape.
   [[nodiscard]] virtual bool needs_noise() const noexcept { return false; }
+  /// Whether step i takes one.
+  [[nodiscard]] virtual bool step_needs_noise(int /*i*/) const noexcept { return needs_noise(); }
   /// What the initial noise is multiplied by.
   [[nodiscard]] virtual float init_noise_sigma() const { return 1; }
   /// Latents with the noise of that point: (1 - sigmas()[i]) * latents + sigmas()[i] * noise, of one shape, f32.
@@ -65,7 +67,7 @@ class Scheduler {
   /// Takes step i; steps are taken in order, each once.
   /// @param model_output  the network's prediction at timesteps()[i]; [B, C, h, w] f32, as are sample and noise
   /// @param sample        what the last step returned, or the initial noise
-  /// @param noise         the draw for this step if needs_noise(), else undefined
+  /// @param noise         the draw for this step if step_needs_noise(i); not looked at otherwise
   /// @return              the sample for step i + 1
   /// @throws Error kInvalidArgument for a step out of order or noise missing; kShapeMismatch
   [[nodiscard]] Tensor step(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx);

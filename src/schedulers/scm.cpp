@@ -86,7 +86,7 @@ Tensor SCM::advance(const Tensor& model_output, int i, const Tensor& sample, con
   const float s = timesteps()[at];
   Tensor pred_x0 =
       ops::linear_combination(std::array{std::cos(s), -std::sin(s)}, std::array{sample, model_output}, ctx);
-  if (at + 1 == timesteps().size()) return pred_x0;  // the next angle is 0: no noise
+  if (!step_needs_noise(i)) return pred_x0;
   const float t = timesteps()[at + 1];
   return ops::linear_combination(std::array{std::cos(t), std::sin(t) * static_cast<float>(options_.sigma_data)},
                                  std::array{pred_x0, noise}, ctx);

@@ -44,6 +44,10 @@ class SCM final : public Scheduler {
   void set_timesteps(int num_inference_steps, const SCMTimesteps& angles);
 
   [[nodiscard]] bool needs_noise() const noexcept override { return true; }
+  /// Not the last, which goes to angle 0.
+  [[nodiscard]] bool step_needs_noise(int i) const noexcept override {
+    return static_cast<size_t>(i) + 1 < timesteps().size();
+  }
   [[nodiscard]] std::string name() const override { return "scm"; }
   [[nodiscard]] nlohmann::json describe() const override;
 

@@ -365,6 +365,19 @@ TEST(MakeScheduler, RefusesAnUnknownClassAndWhatIsNoFlow) {
   EXPECT_EQ(make_scheduler(lcm, "dpmsolver++")->describe().at("flow_shift"), 2.5);
 }
 
+TEST(SCM, TheLastStepTakesNoNoise) {
+  Context ctx(backends::reference_kernels());
+  SCM scm(SCMOptions{});
+  scm.set_timesteps(2, SCMTimesteps{});
+  const Tensor x = Tensor::full({1, 1, 2, 2}, 0.5F), prediction = Tensor::full({1, 1, 2, 2}, 0.25F);
+  EXPECT_TRUE(scm.step_needs_noise(0));
+  expect_error(ErrorCode::kInvalidArgument, {"step 0 needs a draw"},
+               [&] { (void)scm.step(prediction, 0, x, {}, ctx); });
+  const Tensor next = scm.step(prediction, 0, x, Tensor::full({1, 1, 2, 2}, 1), ctx);
+  EXPECT_FALSE(scm.step_needs_noise(1));
+  EXPECT_EQ(scm.step(prediction, 1, next, {}, ctx).shape(), x.shape());
+}
+
 TEST(SCM, TheOneOfSprintIsApart) {
   const std::string sprint = golden_path("models/sana_sprint/scheduler/scheduler_config.json");
   EXPECT_EQ(read_scm_options(sprint).sigma_data, 0.5);
