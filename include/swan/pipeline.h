@@ -173,10 +173,23 @@ struct OutputInfo {
 };
 enum class Verdict { kPass, kBlock };
 
+/// What is seen of a picture while it is denoised, for Callbacks::preview.
+struct Preview {
+  Image picture;      ///< rough and small, of the shape of the result; of a video the frame in the middle
+  int64_t index = 0;  ///< which picture or video of the run
+  int step = 0;       ///< that it was taken after, of `steps`
+  int steps = 0;
+};
+
 /// Called between steps; must return quickly.
 struct Callbacks {
   /// stage: "load", "encode", "denoise" or "decode"; done of total steps of it
   std::function<void(const std::string& stage, int done, int total)> progress;
+  /// While denoising, what the result may look like: a linear function of the latents, at next to no cost. It is
+  /// learned from the pictures that the pipeline decodes while this is set; before the first of them it is a grey
+  /// outline. Not called beside `inspect`, which would not see it.
+  std::function<void(Preview&&)> preview;
+  double preview_interval = 0.5;              ///< the least seconds from one to the next
   const std::atomic<bool>* cancel = nullptr;  ///< when true, generate throws Error kCancelled within one step
   /// A safety checker: sees every picture and every frame of a video before the caller gets it or it is written. It may
   /// change the picture in place, to blur or replace it (the size must stay), or block it: a blocked picture is left

@@ -75,7 +75,8 @@ SanaPipeline::SanaPipeline(io::Repository repository, std::string model_name, co
       transformer_config_(models::SanaConfig::parse(repository_.config("transformer"))),
       vae_config_(models::AutoencoderDCConfig::parse(repository_.config("vae"))),
       store_(options.embed_cache,
-             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
+             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }),
+      preview_(vae_config_.latent_channels, vae_config_.spatial_compression_ratio()) {
   if (transformer_config_.guidance_embeds != guidance_embeds)
     fail(
         ErrorCode::kUnsupported,
@@ -366,6 +367,8 @@ Tensor SanaPipeline::denoise(const Plan& plan, const PromptEmbeddings& prompts, 
         halves.push_back(noise_pred.slice(b, b + 1).reshape({2 * channels, shape[2], shape[3]}).slice(0, channels));
       noise_pred = ops::concat_rows(halves, ctx).reshape(shape);
     }
+    if (const int step = i + 1 - plan.first_step; stages.preview_due(step))
+      preview_.show(plan.scheduler->predict_x0(noise_pred, i, latents, ctx), step, stages);
     const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(shape, ctx) : Tensor();
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     if (keep) {
@@ -428,6 +431,7 @@ std::vector<Image> SanaPipeline::decode(const Plan& plan, const Tensor& latents,
     Tensor decoded = tiny_.used() ? tiny_.network->decode(z, network)
                                   : vae_->decode(z, network);  // stays on the device, but to be scaled
     check_finite(decoded, fmt::format("decoding picture {} of {} (vae)", b + 1, plan.batch), ctx);
+    if (stages.watched()) preview_.learn(latents, b, 0, to_image(decoded, ctx));
     if (plan.mask) {
       Image whole = to_image(decoded, ctx);
       plan.mask->restore(whole, original);

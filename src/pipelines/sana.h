@@ -15,6 +15,7 @@
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
 #include "pipelines/inpainting.h"
+#include "pipelines/latent_preview.h"
 #include "pipelines/pag.h"
 #include "pipelines/prompt_encoder.h"
 #include "pipelines/resident_network.h"
@@ -110,6 +111,7 @@ class SanaPipeline : public ImagePipeline {
   [[nodiscard]] const models::SanaTransformer2DModel& transformer() const noexcept { return *transformer_; }
   [[nodiscard]] Context network_context(const Context& ctx) const;
   [[nodiscard]] ReplayHome& replays() noexcept { return transformer_.replays(); }
+  [[nodiscard]] const LatentPreview& preview() const noexcept { return preview_; }
 
  private:
   [[nodiscard]] Plan check_inputs(const ImageRequest& request) const;
@@ -131,6 +133,7 @@ class SanaPipeline : public ImagePipeline {
   models::AutoencoderDCConfig vae_config_;
   TransformerAdapters adapters_;
   EmbedStore store_;
+  LatentPreview preview_;
   std::unique_ptr<PromptEncoder> encoder_;
   ResidentNetwork<models::SanaTransformer2DModel> transformer_;
   ResidentNetwork<models::AutoencoderDC> vae_;          // its decoder

@@ -107,6 +107,10 @@ Tensor SanaSprintPipeline::denoise(const Plan& plan, const PromptEmbeddings& pro
     const float scale = sigma_data() / radius;
     noise_pred = ops::linear_combination(std::array{(1 - 2 * s) * scale, (1 - 2 * s + 2 * s * s) * scale},
                                          std::array{input, noise_pred}, ctx);
+    if (stages.preview_due(i + 1)) {
+      const Tensor x0 = plan.scheduler->predict_x0(noise_pred, i, latents, ctx);
+      preview().show(ops::linear_combination(std::array{1 / sigma_data()}, std::array{x0}, ctx), i + 1, stages);
+    }
     const Tensor draw = plan.scheduler->step_needs_noise(i) ? noise.draw(plan.latents, ctx) : Tensor();
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     if (keep) {

@@ -50,6 +50,19 @@ void Stages::end() {
   name_.clear();
 }
 
+bool Stages::preview_due(int step) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!watched() || step >= total_ ||
+      std::chrono::duration<double>(now - previewed_).count() < callbacks_.preview_interval)
+    return false;
+  previewed_ = now;
+  return true;
+}
+
+void Stages::preview(Image picture, int64_t index, int step) const {
+  callbacks_.preview({.picture = std::move(picture), .index = index, .step = step, .steps = total_});
+}
+
 bool Stages::inspect(Image& picture, const std::string& prompt, int64_t index, int64_t frame, int64_t frames) const {
   if (!callbacks_.inspect) return true;
   const int64_t width = picture.width, height = picture.height;

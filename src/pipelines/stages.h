@@ -31,6 +31,13 @@ class Stages {
   /// that was seen at its steps. (The system's count could be begun anew, but others read it too.)
   [[nodiscard]] const std::vector<std::pair<std::string, size_t>>& peaks() const noexcept { return peaks_; }
 
+  /// Whether someone watches: Callbacks::preview is set and may be called.
+  [[nodiscard]] bool watched() const noexcept { return callbacks_.preview && !callbacks_.inspect; }
+  /// Whether it is time for Callbacks::preview of the step that is about to end; never of the stage's last one, whose
+  /// result comes anyway. @param step  of the stage, from 1
+  [[nodiscard]] bool preview_due(int step);
+  void preview(Image picture, int64_t index, int step) const;
+
   /// Shows a picture to Callbacks::inspect. A blocked one comes back empty: width and height stay, the pixels go.
   /// @return  false when it was blocked
   /// @throws Error kInvalidArgument when the inspector changed the size
@@ -46,6 +53,7 @@ class Stages {
   std::string name_;
   int done_ = 0, total_ = 0;
   std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point previewed_;  // none yet: the clock's beginning
   std::vector<std::pair<std::string, double>> seconds_;
   std::vector<std::pair<std::string, size_t>> peaks_;
   size_t before_ = 0;  ///< the process's largest resident set before the current stage

@@ -88,7 +88,8 @@ WanPipeline::WanPipeline(io::Repository repository, std::string model_name, cons
       vae_config_(models::AutoencoderKLWanConfig::parse(repository_.config("vae"))),
       defaults_(read_defaults(repository_)),
       store_(options.embed_cache,
-             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }) {
+             [this] { return encoder_fingerprint(repository_, options_.variant, options_.dtype, compute_); }),
+      preview_(vae_config_.z_dim, vae_config_.spatial_compression_ratio()) {
   if (repository_.contains("transformer_2"))
     fail(ErrorCode::kUnsupported, "{}: a model of two transformers (Wan 2.2); Swan runs Wan 2.1.", repository_.path());
   if (transformer_config_.in_channels != vae_config_.z_dim || transformer_config_.out_channels != vae_config_.z_dim)
@@ -379,6 +380,8 @@ Tensor WanPipeline::denoise(const Plan& plan, const Text& text, const Tensor& cl
       const Tensor cond = noise_pred.slice(0, plan.batch), uncond = noise_pred.slice(plan.batch, samples);
       noise_pred = guide(uncond, cond, plan.guidance_scale, ctx);
     }
+    if (const int step = i + 1 - plan.first_step; stages.preview_due(step))
+      preview_.show(plan.scheduler->predict_x0(noise_pred, i, latents, ctx), step, stages);
     const Tensor draw = plan.scheduler->needs_noise() ? noise.draw(plan.latents, ctx) : Tensor();
     latents = plan.scheduler->step(noise_pred, i, latents, draw, ctx);
     if (keep) {
@@ -418,6 +421,9 @@ void WanPipeline::decode(const Plan& plan, const Tensor& latents, const VideoCal
       ctx.check_cancelled();
       check_finite(decoded, fmt::format("decoding frame {} of video {} (vae)", frame + 1, b + 1), ctx);
       Image image = to_image(decoded, ctx);
+      // A latent stands for four frames, the first one alone for its own.
+      if (const int64_t ratio = vae_config_.temporal_compression_ratio(); stages.watched() && frame % ratio == 0)
+        preview_.learn(latents, b, frame / ratio, image);
       if (plan.mask) {
         if (frame == 0 || plan.request.video.size() > 1) start = resize_lanczos(plan.start(frame), plan.size);
         plan.mask->restore(image, start);

@@ -7,6 +7,7 @@
 #include "pipelines/aspect_ratio.h"
 #include "pipelines/compute.h"
 #include "pipelines/embed_store.h"
+#include "pipelines/latent_preview.h"
 #include "pipelines/resident_network.h"
 #include "pipelines/tiny_vae.h"
 #include "pipelines/umt5_prompt_encoder.h"
@@ -58,6 +59,7 @@ class WanPipeline : public VideoPipeline {
   VideoDefaults defaults_;
   TransformerAdapters adapters_;
   EmbedStore store_;
+  LatentPreview preview_;
   std::unique_ptr<UMT5PromptEncoder> encoder_;
   ResidentNetwork<models::WanTransformer3DModel> transformer_;
   ResidentNetwork<models::AutoencoderKLWan> vae_;          // its decoder

@@ -84,6 +84,11 @@ Tensor Scheduler::add_noise(const Tensor& latents, const Tensor& noise, int i, C
   return ops::linear_combination(std::array{1 - sigma, sigma}, std::array{latents, noise}, ctx);
 }
 
+Tensor Scheduler::predict_x0(const Tensor& model_output, int i, const Tensor& sample, Context& ctx) const {
+  return ops::linear_combination(std::array{1.0F, -sigmas_.at(static_cast<size_t>(i))},
+                                 std::array{sample, model_output}, ctx);
+}
+
 Tensor Scheduler::step(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx) {
   if (i != next_ || i >= static_cast<int>(timesteps_.size()))
     fail(ErrorCode::kInvalidArgument, "{}: step {} was asked where step {} of {} is due.", name(), i, next_,

@@ -64,6 +64,10 @@ class Scheduler {
   /// Latents with the noise of that point: (1 - sigmas()[i]) * latents + sigmas()[i] * noise, of one shape, f32.
   [[nodiscard]] Tensor add_noise(const Tensor& latents, const Tensor& noise, int i, Context& ctx) const;
 
+  /// What the network takes the sample for, with all noise gone, at step i: of a flow sample - sigma * model_output.
+  /// Arguments as of step. @return  f32, on their device
+  [[nodiscard]] virtual Tensor predict_x0(const Tensor& model_output, int i, const Tensor& sample, Context& ctx) const;
+
   /// Takes step i; steps are taken in order, each once.
   /// @param model_output  the network's prediction at timesteps()[i]; [B, C, h, w] f32, as are sample and noise
   /// @param sample        what the last step returned, or the initial noise

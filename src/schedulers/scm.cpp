@@ -81,13 +81,15 @@ Schedule SCM::schedule(const TimestepChoice& choice) const {
   return s;
 }
 
+Tensor SCM::predict_x0(const Tensor& model_output, int i, const Tensor& sample, Context& ctx) const {
+  const float s = timesteps().at(static_cast<size_t>(i));
+  return ops::linear_combination(std::array{std::cos(s), -std::sin(s)}, std::array{sample, model_output}, ctx);
+}
+
 Tensor SCM::advance(const Tensor& model_output, int i, const Tensor& sample, const Tensor& noise, Context& ctx) {
-  const auto at = static_cast<size_t>(i);
-  const float s = timesteps()[at];
-  Tensor pred_x0 =
-      ops::linear_combination(std::array{std::cos(s), -std::sin(s)}, std::array{sample, model_output}, ctx);
+  Tensor pred_x0 = predict_x0(model_output, i, sample, ctx);
   if (!step_needs_noise(i)) return pred_x0;
-  const float t = timesteps()[at + 1];
+  const float t = timesteps()[static_cast<size_t>(i) + 1];
   return ops::linear_combination(std::array{std::cos(t), std::sin(t) * static_cast<float>(options_.sigma_data)},
                                  std::array{pred_x0, noise}, ctx);
 }

@@ -48,6 +48,7 @@ class SCM final : public Scheduler {
   [[nodiscard]] bool step_needs_noise(int i) const noexcept override {
     return static_cast<size_t>(i) + 1 < timesteps().size();
   }
+  [[nodiscard]] Tensor predict_x0(const Tensor& model_output, int i, const Tensor& sample, Context& ctx) const override;
   [[nodiscard]] std::string name() const override { return "scm"; }
   [[nodiscard]] nlohmann::json describe() const override;
 
