@@ -4,13 +4,12 @@ include(CMakePackageConfigHelpers)
 
 set(swan_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/swan)
 
+# Components: runtime, and development for those who link the library. (bundled: see SwanPackages.cmake)
 install(TARGETS swan EXPORT swan_targets
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 install(DIRECTORY include/swan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY models/swan-emoji-256 models/swan-emoji-video DESTINATION ${CMAKE_INSTALL_DATADIR}/swan/models)
-install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-
 # The library's own dependencies are linked privately: a consumer needs its headers, this file and nothing else.
 install(EXPORT swan_targets NAMESPACE swan:: FILE swanTargets.cmake DESTINATION ${swan_package_dir})
 configure_package_config_file(cmake/swanConfig.cmake.in ${PROJECT_BINARY_DIR}/swanConfig.cmake
@@ -18,6 +17,11 @@ configure_package_config_file(cmake/swanConfig.cmake.in ${PROJECT_BINARY_DIR}/sw
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/swanConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/swanConfig.cmake ${PROJECT_BINARY_DIR}/swanConfigVersion.cmake
         DESTINATION ${swan_package_dir})
+
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME runtime)
+install(DIRECTORY models/swan-emoji-256 models/swan-emoji-video DESTINATION ${CMAKE_INSTALL_DATADIR}/swan/models)
+install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 if(TARGET swan_cli)
   install(TARGETS swan_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -40,5 +44,9 @@ if(TARGET swan_cli)
             DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _swan)
     install(FILES ${PROJECT_BINARY_DIR}/completions/swan.fish
             DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+    include(SwanManPages)
   endif()
+endif()
+if(PROJECT_IS_TOP_LEVEL AND TARGET swan_cli)
+  include(SwanPackages)
 endif()

@@ -1,0 +1,45 @@
+# What `cpack` makes of the installed files: a Debian package of the program (swan) and one for those who link the
+# library (libswan-dev), and an archive that runs wherever it is unpacked, which brings the libraries along that it needs.
+#
+#   cpack --config build/release/CPackConfig.cmake -G "DEB;TGZ" -B FOLDER
+
+# The libraries that the program is linked with, and their licences, for the archive alone. Of glibc there must be the
+# system's own.
+install(CODE "
+  set(program \"$<TARGET_FILE:swan_cli>\")
+  set(library \"$<TARGET_FILE:swan>\")
+  set(licences \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}/licences\")
+  include(\"${PROJECT_SOURCE_DIR}/cmake/bundle_libraries.cmake\")
+" COMPONENT bundled EXCLUDE_FROM_ALL)
+
+set(CPACK_PACKAGE_NAME swan)
+set(CPACK_PACKAGE_VENDOR "Swan")
+set(CPACK_PACKAGE_CONTACT "Swan maintainers <maintainers@users.noreply.r-seed-49304375.example>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGE_DESCRIPTION
+    "Swan makes pictures and videos from text with the models Sana and Wan 2.1, straight from the repositories that
+diffusers uses, on processors and on NVIDIA GPUs. A small model of each kind is in this package.")
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_GENERATOR "DEB;TGZ")
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_THREADS 0)
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME swan)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION graphics)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libswan-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "swan (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers and CMake files to use the library of Swan in a program")
+# Weights hardly become smaller, whatever time they are given.
+set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)
+
+set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
+set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/cpack_options.cmake)
+set(CPACK_COMPONENTS_ALL runtime development bundled)
+include(CPack)
