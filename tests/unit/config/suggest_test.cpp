@@ -1,8 +1,8 @@
-#include "cli/suggest.h"
+#include "config/suggest.h"
 
 #include <gtest/gtest.h>
 
-namespace swan::cli {
+namespace swan::config {
 namespace {
 
 TEST(Suggest, EditDistanceCountsTheFourMistakes) {
@@ -31,4 +31,4 @@ TEST(Suggest, NearestIsCloseOrNone) {
 }
 
 }  // namespace
-}  // namespace swan::cli
+}  // namespace swan::config

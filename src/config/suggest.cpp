@@ -1,8 +1,8 @@
-#include "cli/suggest.h"
+#include "config/suggest.h"
 
 #include <algorithm>
 
-namespace swan::cli {
+namespace swan::config {
 
 namespace {
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -45,4 +45,4 @@ std::string nearest(std::string_view text, const std::vector<std::string>& candi
   return best;
 }
 
-}  // namespace swan::cli
+}  // namespace swan::config

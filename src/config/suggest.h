@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace swan::cli {
+namespace swan::config {
 
 /// How many single-character insertions, deletions, substitutions and swaps of neighbours turn `a` into `b` (optimal
 /// string alignment). Bytes are compared, without case for ASCII.
@@ -14,4 +14,4 @@ namespace swan::cli {
 /// characters wrong, or `text` (of three characters or more) is the beginning of the candidate.
 [[nodiscard]] std::string nearest(std::string_view text, const std::vector<std::string>& candidates);
 
-}  // namespace swan::cli
+}  // namespace swan::config

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/problems.h"
+#include "config/value.h"
+
+namespace swan::config {
+
+/// A configuration file's part of the whole.
+struct FileLayer {
+  std::shared_ptr<const std::string> path;
+  std::string extended_by;  ///< the file that asked for it; empty: --config did
+  std::string environment;  ///< its section of this name; empty: its own values
+  Value value;              ///< a map, without `extends` and `environments`
+};
+
+/// Reads configuration files with those that they extend.
+class Files {
+ public:
+  /// @param presets      the folder where `preset:NAME` is NAME.yaml; empty: there is none
+  /// @param environment  whose sections are taken; empty: none
+  Files(std::string presets, std::string environment);
+
+  /// Adds a file's layers, weakest first: those of its parents, its own values, then its environment's.
+  /// @param name  of --config: a file, or where there is none of this name a preset, or preset:NAME
+  /// @throws Error kNotFound, kIo for a file that cannot be read; kInvalidArgument for files that extend each other
+  void add(const std::string& name);
+
+  [[nodiscard]] const std::vector<FileLayer>& layers() const noexcept { return layers_; }
+  /// Every document that was read, whole, once each.
+  [[nodiscard]] std::vector<const Value*> documents() const;
+  /// What reading them found.
+  [[nodiscard]] const Problems& problems() const noexcept { return problems_; }
+  /// The environments that they name.
+  [[nodiscard]] std::vector<std::string> environments() const;
+
+ private:
+  struct Document {
+    std::shared_ptr<const std::string> path;
+    Value value;
+  };
+
+  void add_file(const std::string& path, const std::string& extended_by);
+  const Document& read(const std::string& path, const std::string& identity);
+  void extend(const Document& document);
+  [[nodiscard]] std::string preset_path(const std::string& name, const std::string& asked_by) const;
+
+  std::string presets_;
+  std::string environment_;
+  std::map<std::string, Document> documents_;              ///< by canonical path
+  std::vector<std::string> order_;                         ///< of the same, as they were read
+  std::vector<std::pair<std::string, std::string>> open_;  ///< canonical path and name of those that are being added
+  size_t added_ = 0;
+  std::vector<FileLayer> layers_;
+  Problems problems_;
+};
+
+/// The names of the presets in a folder, sorted.
+[[nodiscard]] std::vector<std::string> preset_names(const std::string& folder);
+
+/// The first kMaxBytes + 1 bytes of a file. @throws Error kNotFound, kIo
+[[nodiscard]] std::string read_file(const std::string& path);
+
+}  // namespace swan::config

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "config/overrides.h"
+#include "config/problems.h"
+#include "config/schema.h"
+#include "config/value.h"
+
+namespace swan::config {
+
+/// Replaces in every text of `root`:
+///   ${path.to.value}       by the value there, which may be a list or a map where the text is nothing else
+///   ${env:NAME}            by the environment variable
+///   ${env:NAME:-default}   likewise, or by what follows where it is not set or empty
+///   $${                    by ${
+/// What comes out is a number or a flag where its key takes one, with or without quotes. Nothing else may stand between
+/// the braces: a configuration gives the same today and tomorrow.
+void interpolate(Value& root, const Schema& schema, const Variables& variables, Problems& problems);
+
+}  // namespace swan::config
