@@ -63,6 +63,13 @@ struct SamplingArguments {
   std::optional<std::string> latents;
 };
 
+/// Where a configuration comes from.
+struct ConfigArguments {
+  std::vector<std::string> config;
+  std::vector<std::string> set;
+  std::optional<std::string> env;
+};
+
 struct ReportArguments {
   bool json = false;
   bool quiet = false;
@@ -70,7 +77,12 @@ struct ReportArguments {
 };
 
 /// What `swan image` and `swan video` share.
-struct GenerateArguments : PromptArguments, ModelArguments, LoraArguments, SamplingArguments, ReportArguments {
+struct GenerateArguments : PromptArguments,
+                           ModelArguments,
+                           LoraArguments,
+                           SamplingArguments,
+                           ConfigArguments,
+                           ReportArguments {
   std::optional<std::string> image;
   std::optional<std::string> strength;
   std::optional<std::string> mask;
@@ -107,7 +119,7 @@ struct VideoArguments : GenerateArguments {
 };
 
 /// `swan embed`
-struct EmbedArguments : ModelArguments, ReportArguments {
+struct EmbedArguments : ModelArguments, ConfigArguments, ReportArguments {
   std::vector<std::string> positional_prompts;
   std::vector<std::string> prompt;
   std::vector<std::string> negative_prompt;
@@ -118,7 +130,7 @@ struct EmbedArguments : ModelArguments, ReportArguments {
 };
 
 /// `swan convert`
-struct ConvertArguments : ModelFileArguments, ReportArguments {
+struct ConvertArguments : ModelFileArguments, ConfigArguments, ReportArguments {
   std::vector<std::string> paths;
   std::optional<std::string> variant;
   std::optional<std::string> dtype;
@@ -127,10 +139,18 @@ struct ConvertArguments : ModelFileArguments, ReportArguments {
 };
 
 /// `swan info`
-struct InfoArguments {
+struct InfoArguments : ConfigArguments {
   std::optional<std::string> model;
   std::optional<std::string> variant;
   bool json = false;
+};
+
+/// `swan config`
+struct ConfigCommandArguments : ConfigArguments {
+  std::optional<std::string> action;
+  std::vector<std::string> files;
+  std::optional<std::string> format;
+  bool origin = false;
 };
 
 /// `swan completion`
@@ -140,7 +160,7 @@ struct CompletionArguments {
 
 /// The whole command line.
 struct Arguments {
-  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kConvert, kCompletion };
+  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kConvert, kConfig, kCompletion };
 
   Command command = Command::kHelp;
   std::string help;  ///< for kHelp, what to print
@@ -149,6 +169,7 @@ struct Arguments {
   EmbedArguments embed;
   InfoArguments info;
   ConvertArguments convert;
+  ConfigCommandArguments config;
   CompletionArguments completion;
 };
 

@@ -7,11 +7,13 @@
 #include <map>
 
 #include "cli/commands.h"
+#include "cli/configuration.h"
 #include "cli/examples.h"
 #include "cli/help_format.h"
 #include "cli/option_set.h"
-#include "cli/suggest.h"
 #include "cli/values.h"
+#include "config/suggest.h"
+#include "config/utf8.h"
 
 namespace swan::cli {
 
@@ -19,7 +21,8 @@ struct CommandLine::State {
   CLI::App app{"Swan makes pictures and videos from text, on your own machine.", "swan"};
   Arguments arguments;
   bool version = false;
-  OptionSet::Hints hints;
+  OptionTable table;
+  std::vector<FilledOption> filled;
 };
 
 namespace {
@@ -69,7 +72,7 @@ std::string describe_unknown(const CLI::App& command, const CLI::App& program,
     if (argument.size() < 2 || argument.front() != '-') continue;
     const std::string shown = argument.substr(0, argument.find('='));
     const std::string name = shown.substr(std::min(shown.find_first_not_of('-'), shown.size()));
-    std::string meant = nearest(name, long_names(command));
+    std::string meant = config::nearest(name, long_names(command));
     for (const std::string& familiar : familiar_options(name)) {
       if (command.get_option_no_throw("--" + familiar) != nullptr) meant = familiar;
     }
@@ -89,7 +92,7 @@ std::string describe_unknown(const CLI::App& command, const CLI::App& program,
     return fmt::format("unknown command '{}'; to draw it: swan image \"...\"", unknown.front());
   }
   const std::vector<std::string> names = command_names(program);
-  const std::string meant = nearest(unknown.front(), names);
+  const std::string meant = config::nearest(unknown.front(), names);
   return fmt::format(
       "unknown command '{}'; {}", unknown.front(),
       meant.empty() ? "there are " + listed(names, "and") : fmt::format("did you mean 'swan {}'?", meant));
@@ -99,6 +102,7 @@ Arguments::Command command_of(const std::string& name) {
   if (name == "image") return Arguments::Command::kImage;
   if (name == "video") return Arguments::Command::kVideo;
   if (name == "embed") return Arguments::Command::kEmbed;
+  if (name == "config") return Arguments::Command::kConfig;
   if (name == "convert") return Arguments::Command::kConvert;
   return name == "info" ? Arguments::Command::kInfo : Arguments::Command::kCompletion;
 }
@@ -122,7 +126,7 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
   // left over, is checked in parse, with messages of our own.
   app.require_subcommand(0, 1);
   app.allow_extras();
-  define_commands(app, state_->arguments, state_->hints);
+  define_commands(app, state_->arguments, state_->table);
   for (CLI::App* command : app.get_subcommands({})) {
     command->group("Commands")->allow_extras();
     command->set_help_flag("-h,--help", "Print this help and exit");
@@ -136,7 +140,7 @@ CommandLine::~CommandLine() = default;
 
 Arguments CommandLine::parse(const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const size_t at = find_invalid_utf8(arguments[i]);
+    const size_t at = config::find_invalid_utf8(arguments[i]);
     if (at == std::string::npos) continue;
     throw UsageError(
         fmt::format("argument {} is not UTF-8 at byte {}; use a UTF-8 terminal or locale, or convert the "
@@ -180,8 +184,13 @@ Arguments CommandLine::parse(const std::vector<std::string>& arguments) {
   const std::string name = command_name();
   if (name.empty()) throw UsageError("a command is missing: " + listed(command_names(app), "or"));
   result.command = command_of(name);
+  if (result.command != Arguments::Command::kConfig) state_->filled = fill_options(name, state_->table);
   return result;
 }
+
+config::Schema CommandLine::schema() const { return schema_of(state_->table); }
+
+std::string CommandLine::explained(const std::string& message) const { return with_origins(message, state_->filled); }
 
 std::string CommandLine::help(const std::string& command) const {
   if (command.empty()) return state_->app.help();
@@ -201,8 +210,8 @@ std::vector<CommandInfo> CommandLine::commands() const {
       o.long_names = option->get_lnames();
       o.short_names = option->get_snames();
       o.description = without_line_ends(option->get_description());
-      const auto hint = state_->hints.find(option);
-      if (hint != state_->hints.end()) o.value = hint->second;
+      const auto hint = state_->table.hints.find(option);
+      if (hint != state_->table.hints.end()) o.value = hint->second;
       if (o.value.kind != ValueHint::Kind::kNone) o.label = option->get_type_name();
       if (option->get_positional()) o.label = option->get_name(true, false);
       (option->get_positional() ? info.positionals : info.options).push_back(std::move(o));

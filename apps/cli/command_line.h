@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "config/schema.h"
 
 namespace CLI {
 class App;
@@ -44,11 +45,16 @@ class CommandLine {
   CommandLine& operator=(const CommandLine&) = delete;
 
   /// @param arguments  those after the program's name. To be called once.
-  /// @throws UsageError with a suggestion where one is near
+  /// @throws UsageError with a suggestion where one is near; Error for a configuration that cannot be used
   [[nodiscard]] Arguments parse(const std::vector<std::string>& arguments);
 
   /// @param command  a name, or empty for the program's own help
   [[nodiscard]] std::string help(const std::string& command) const;
+
+  /// What configurations may hold.
+  [[nodiscard]] config::Schema schema() const;
+  /// The message of a failure, with where the values came from that it names, if a configuration gave them.
+  [[nodiscard]] std::string explained(const std::string& message) const;
 
   /// The program itself, then its commands.
   [[nodiscard]] std::vector<CommandInfo> commands() const;

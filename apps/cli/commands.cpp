@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/examples.h"
+#include "cli/limits.h"
 #include "cli/sampling_options.h"
 #include "swan/pipeline.h"
 #include "swan/video_pipeline.h"
@@ -12,6 +13,7 @@ namespace swan::cli {
 namespace {
 
 using Kind = ValueHint::Kind;
+using config::Type;
 
 ValueHint file() { return {.kind = Kind::kFile, .choices = {}}; }
 ValueHint file_or(const char* word) { return {.kind = Kind::kFile, .choices = {word}}; }
@@ -62,39 +64,60 @@ constexpr Words kVideoWords = {.noun = "video",
                                .guidance_default = ": the model's own"};
 
 void add_prompt(OptionSet& o, PromptArguments& a, const Words& w) {
-  o.text("PROMPT", a.positional_prompt, "", fmt::format("What to {}, in quotes", w.verb));
+  o.text("PROMPT", a.positional_prompt, "", fmt::format("What to {}, in quotes", w.verb),
+         {.path = "prompt.prompt", .type = Type::kTexts, .yields_to = {"prompt.prompts", "prompt.prompt_embeds"}});
   o.list("--prompt", a.prompt, "TEXT",
-         fmt::format("What to {}, instead of PROMPT; repeat it for several prompts in one run", w.verb));
-  o.list("--negative-prompt", a.negative_prompt, "TEXT",
-         "What to keep away from; one for all prompts, or one for each");
+         fmt::format("What to {}, instead of PROMPT; repeat it for several prompts in one run", w.verb),
+         {.path = "prompt.prompt", .type = Type::kTexts, .yields_to = {"prompt.prompts", "prompt.prompt_embeds"}});
+  o.list("--negative-prompt", a.negative_prompt, "TEXT", "What to keep away from; one for all prompts, or one for each",
+         {.path = "prompt.negative_prompt", .type = Type::kTexts});
   o.text("--prompts", a.prompts, "FILE",
          fmt::format("A prompt on each line (- for standard input): a {} of each, as by commands of their own", w.noun),
-         file_or("-"));
-  o.text("--prompt-embeds", a.prompt_embeds, "FILE", "What 'swan embed' made of a prompt, instead of it", file());
-  o.text("--prompt-to", a.prompt_to, "TEXT", "With --interpolate: the prompt at the other end");
+         {.path = "prompt.prompts", .yields_to = {"prompt.prompt", "prompt.prompt_embeds"}}, file_or("-"));
+  o.text("--prompt-embeds", a.prompt_embeds, "FILE", "What 'swan embed' made of a prompt, instead of it",
+         {.path = "prompt.prompt_embeds", .yields_to = {"prompt.prompt", "prompt.prompts"}}, file());
+  o.text("--prompt-to", a.prompt_to, "TEXT", "With --interpolate: the prompt at the other end",
+         {.path = "prompt.prompt_to",
+          .yields_to = {"prompt.prompts", "prompt.prompt_embeds"},
+          .needs = {"prompt.interpolate"}});
   o.text("--interpolate", a.interpolate, "N",
-         fmt::format("Make N {}s on the way from PROMPT to --prompt-to, both included", w.noun));
+         fmt::format("Make N {}s on the way from PROMPT to --prompt-to, both included", w.noun),
+         {.path = "prompt.interpolate",
+          .type = Type::kInteger,
+          .minimum = 2,
+          .maximum = kMaxOutputs,
+          .yields_to = {"prompt.prompts", "prompt.prompt_embeds"},
+          .needs = {"prompt.prompt_to"}});
   o.text("--interpolation", a.interpolation, "KIND", "The way: linear (default) or spherical",
+         {.path = "prompt.interpolation", .standard = "linear", .needs = {"prompt.prompt_to"}},
          choice({"linear", "spherical"}));
 }
 
 void add_length(OptionSet& o, std::optional<std::string>& length, const char* standard) {
-  o.text("--max-sequence-length", length, "N", fmt::format("Tokens of prompt that count (default {})", standard));
+  o.text("--max-sequence-length", length, "N", fmt::format("Tokens of prompt that count (default {})", standard),
+         {.path = "prompt.max_sequence_length", .type = Type::kInteger, .minimum = 1});
 }
 
 void add_instruction(OptionSet& o, std::optional<std::string>& instruction) {
   o.text("--complex-instruction", instruction, "FILE|none",
          "Text that goes before the prompt, for models trained with one; default: Swan's own for those models",
-         file_or("none"));
+         {.path = "prompt.complex_instruction", .yields_to = {"prompt.prompt_embeds"}}, file_or("none"));
 }
 
 void add_start(OptionSet& o, ImageArguments& a) {
   o.group("Start");
-  o.text("--image", a.image, "FILE", "PNG, WebP or JPEG to start from; it is scaled to the size of the result", file());
+  o.text("--image", a.image, "FILE", "PNG, WebP or JPEG to start from; it is scaled to the size of the result",
+         {.path = "input.image", .yields_to = {"input.video", "input.latents"}}, file());
   o.text("--strength", a.strength, "X",
-         "How far to leave --image behind, 0 to 1 (default 0.6); of N steps the last N times X are taken, rounded up");
+         "How far to leave --image behind, 0 to 1 (default 0.6); of N steps the last N times X are taken, rounded up",
+         {.path = "input.strength",
+          .type = Type::kNumber,
+          .minimum = 0,
+          .maximum = 1,
+          .needs = {"input.image", "input.video"}});
   o.text("--mask", a.mask, "FILE",
-         "Picture of the size of --image: what is white there is drawn anew, what is black stays as it is", file());
+         "Picture of the size of --image: what is white there is drawn anew, what is black stays as it is",
+         {.path = "input.mask", .needs = {"input.image", "input.video"}}, file());
 }
 
 void add_start(OptionSet& o, VideoArguments& a) {
@@ -103,142 +126,194 @@ void add_start(OptionSet& o, VideoArguments& a) {
          "MP4, WebM or GIF to start from, or a folder of pictures: its first --num-frames frames, or 81; they are "
          "scaled to "
          "the size of the result",
-         file());
-  o.text("--image", a.image, "FILE", "A picture to start every frame from, instead of --video", file());
+         {.path = "input.video", .yields_to = {"input.image", "input.latents"}}, file());
+  o.text("--image", a.image, "FILE", "A picture to start every frame from, instead of --video",
+         {.path = "input.image", .yields_to = {"input.video", "input.latents"}}, file());
   o.text("--strength", a.strength, "X",
          "How far to leave the start behind, 0 to 1 (default 0.8); of N steps the last N times X are taken, rounded "
-         "down");
+         "down",
+         {.path = "input.strength",
+          .type = Type::kNumber,
+          .minimum = 0,
+          .maximum = 1,
+          .needs = {"input.image", "input.video"}});
   o.text("--mask", a.mask, "FILE",
          "Picture of the start's size: in all frames what is white there is made anew, what is black stays as it is",
-         file());
+         {.path = "input.mask", .needs = {"input.image", "input.video"}}, file());
 }
 
 void add_sprint(OptionSet& o, ImageArguments& a) {
   o.group("Sana-Sprint");
-  o.text("--max-timesteps", a.max_timesteps, "X", "The angle of the first step (default 1.5708, noise alone)");
+  o.text("--max-timesteps", a.max_timesteps, "X", "The angle of the first step (default 1.5708, noise alone)",
+         {.path = "sampling.max_timesteps", .type = Type::kNumber, .minimum = 0.001, .maximum = kQuarterTurn});
   o.text("--intermediate-timesteps", a.intermediate_timesteps, "X|none",
-         "The angle of the second of two steps (default 1.3); none: half of the first", choice({"none"}));
+         "The angle of the second of two steps (default 1.3); none: half of the first",
+         {.path = "sampling.intermediate_timesteps", .type = Type::kNumber, .minimum = 0.001, .maximum = kQuarterTurn},
+         choice({"none"}));
 }
 
 void add_control(OptionSet& o, ImageArguments& a) {
   o.group("ControlNet");
   o.text("--controlnet", a.controlnet, "DIR",
          "ControlNet for a Sana model: the folder of a SanaControlNetModel (default: that of --model, if it has one)",
-         folder());
+         {.path = "model.controlnet", .needs = {"input.control_image"}}, folder());
   o.text("--control-image", a.control_image, "FILE",
-         "PNG, WebP or JPEG that controls the result, such as edges; it is scaled to the size of the result", file());
+         "PNG, WebP or JPEG that controls the result, such as edges; it is scaled to the size of the result",
+         {.path = "input.control_image"}, file());
   o.text("--control-preprocess", a.control_preprocess, "KIND",
          "What is made of --control-image: canny (its edges) or none (default: it is edges already)",
+         {.path = "input.control_preprocess", .standard = "none", .needs = {"input.control_image"}},
          choice({"canny", "none"}));
-  o.text("--control-scale", a.control_scale, "X", "How much --control-image counts (default 1)");
+  o.text("--control-scale", a.control_scale, "X", "How much --control-image counts (default 1)",
+         {.path = "sampling.control_scale", .type = Type::kNumber, .standard = "1", .needs = {"input.control_image"}});
   o.text("--save-control", a.save_control, "FILE",
-         "Write the control image too, scaled and preprocessed: what the ControlNet sees", file());
+         "Write the control image too, scaled and preprocessed: what the ControlNet sees",
+         {.path = "output.save_control", .needs = {"input.control_image"}}, file());
 }
 
 void add_pag(OptionSet& o, ImageArguments& a) {
   o.text(
       "--pag-scale", a.pag_scale, "X",
-      "Perturbed-attention guidance for Sana, from 0 (none; default, but 3 for a SanaPAGPipeline); a step costs more");
-  o.text("--pag-adaptive-scale", a.pag_adaptive_scale, "X",
-         "What --pag-scale falls by for each of 1000 timesteps, such as 0.001 (default 0)");
+      "Perturbed-attention guidance for Sana, from 0 (none; default, but 3 for a SanaPAGPipeline); a step costs more",
+      {.path = "sampling.pag_scale", .type = Type::kNumber, .minimum = 0, .maximum = 1000});
+  o.text(
+      "--pag-adaptive-scale", a.pag_adaptive_scale, "X",
+      "What --pag-scale falls by for each of 1000 timesteps, such as 0.001 (default 0)",
+      {.path = "sampling.pag_adaptive_scale", .type = Type::kNumber, .minimum = 0, .maximum = 1000, .standard = "0"});
   o.text("--pag-layers", a.pag_layers, "REGEX",
          "Which blocks are perturbed: those in whose names, transformer_blocks.N.attn1, it finds something (default "
-         "transformer_blocks.0)");
+         "transformer_blocks.0)",
+         {.path = "sampling.pag_layers", .standard = "transformer_blocks.0"});
 }
 
 void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
   o.text("--from", from, "FILE",
          fmt::format("Repeat the {} in FILE ({} made by Swan) exactly; other options override its settings", w.noun,
                      w.from),
-         file());
+         {.path = "input.from"}, file());
 }
 
-void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& transformer, const char* none) {
+// @param section  of a configuration
+void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& section, const std::string& transformer,
+                     const char* none) {
+  const auto key_of = [&section](const char* name) { return ConfigKey{.path = section + "." + name}; };
   o.text("--transformer", a.transformer, "FILE|DIR",
          fmt::format("{}: a file in diffusers' or its publisher's names, or the folder of one{}", transformer, none),
+         key_of("transformer"), file_or("none"));
+  o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", key_of("text_encoder"),
          file_or("none"));
-  o.text("--text-encoder", a.text_encoder, "FILE|DIR", "Text encoder, likewise", file_or("none"));
   o.text("--vae", a.vae, "FILE|DIR",
          "Autoencoder, likewise; or the decoder of a tiny one (TAESANA for Sana, TAEW2.1 for Wan), for quick looks",
-         file_or("none"));
+         key_of("vae"), file_or("none"));
   o.text("--tokenizer", a.tokenizer, "DIR|FILE",
          "Tokenizer: its folder, or tokenizer.model, spiece.model or tokenizer.json (default: the one in the text "
          "encoder's file, if there is one)",
-         file_or("none"));
+         key_of("tokenizer"), file_or("none"));
 }
 
 void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
   o.group("Model");
   o.text("--model", a.model, "DIR|FILE",
-         fmt::format("Repository in diffusers' layout, or the file of a transformer (default: {})", embedded), file());
-  add_model_files(o, a, "Transformer instead of that of --model, or without one",
+         fmt::format("Repository in diffusers' layout, or the file of a transformer (default: {})", embedded),
+         {.path = "model.model"}, file());
+  add_model_files(o, a, "model", "Transformer instead of that of --model, or without one",
                   " (none, here and below: without that of --from)");
-  o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors");
+  o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors",
+         {.path = "model.variant"});
   o.text(
       "--dtype", a.dtype, "TYPE",
       "How weights are kept (CPU) or computed with (GPU): auto (as stored, the default), f32, bf16 or f16; fp8 (GPU): "
       "as auto, with the transformer's big products in 8 bits",
-      choice({"auto", "f32", "bf16", "f16", "fp8"}));
+      {.path = "model.dtype", .standard = "auto"}, choice({"auto", "f32", "bf16", "f16", "fp8"}));
   o.text("--device", a.device, "NAME",
          "auto (default: a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU",
-         choice({"auto", "cpu", "cuda"}));
+         {.path = "model.device", .standard = "auto", .open = true}, choice({"auto", "cpu", "cuda"}));
   o.text("--memory-budget", a.memory_budget, "SIZE",
          "The most of a GPU's memory to use, such as 8GiB (default: as much as there is); networks that do not fit go "
-         "through it piece by piece");
-  o.text("--threads", a.threads, "N", fmt::format("Threads to compute with (default: all cores); {} the same", result));
+         "through it piece by piece",
+         {.path = "memory.memory_budget", .type = Type::kSize});
+  o.text("--threads", a.threads, "N", fmt::format("Threads to compute with (default: all cores); {} the same", result),
+         {.path = "memory.threads", .type = Type::kInteger, .minimum = 1, .maximum = kMaxThreads});
   o.text("--embed-cache", a.embed_cache, "DIR|off",
          "Where what the text encoder makes of prompts is kept (default: $SWAN_EMBED_CACHE, or swan/embeddings in the "
          "user's cache)",
-         {.kind = Kind::kFolder, .choices = {"off"}});
+         {.path = "memory.embed_cache"}, {.kind = Kind::kFolder, .choices = {"off"}});
 }
 
 void add_loras(OptionSet& o, LoraArguments& a) {
   o.list("--lora", a.lora, "FILE[:SCALE]",
          "Add this LoRA to the model, times SCALE (default 1); may be repeated. none: without those of --from",
-         file_or("none"));
-  o.flag("--lora-lenient", a.lora_lenient, "Leave out what of a LoRA belongs to nothing in the model");
+         {.path = "model.lora", .type = Type::kTexts}, file_or("none"));
+  o.flag("--lora-lenient", a.lora_lenient, "Leave out what of a LoRA belongs to nothing in the model",
+         {.path = "model.lora_lenient", .type = Type::kFlag, .standard = "false", .needs = {"model.lora"}});
   o.flag("--fuse-lora", a.fuse_lora,
-         "Merge LoRAs into the weights while loading: steps take no longer, and results differ by rounding");
+         "Merge LoRAs into the weights while loading: steps take no longer, and results differ by rounding",
+         {.path = "model.fuse_lora", .type = Type::kFlag, .standard = "false", .needs = {"model.lora"}});
 }
 
 void add_size(OptionSet& o, SamplingArguments& a) {
-  o.text("--width", a.width, "PIXELS", "Default: the model's own size");
-  o.text("--height", a.height, "PIXELS", "Default: the model's own size");
+  o.text("--width", a.width, "PIXELS", "Default: the model's own size",
+         {.path = "sampling.width", .type = Type::kInteger, .minimum = 1, .maximum = kMaxSide});
+  o.text("--height", a.height, "PIXELS", "Default: the model's own size",
+         {.path = "sampling.height", .type = Type::kInteger, .minimum = 1, .maximum = kMaxSide});
 }
 
 void add_sampling(OptionSet& o, SamplingArguments& a, const Words& w) {
-  o.text("--seed", a.seed, "N[,N...]",
-         fmt::format("Where the noise starts (default: chosen at random, and reported); several: one for each {}",
-                     w.noun));
+  o.text(
+      "--seed", a.seed, "N[,N...]",
+      fmt::format("Where the noise starts (default: chosen at random, and reported); several: one for each {}", w.noun),
+      {.path = "sampling.seed", .type = Type::kIntegers, .minimum = 0});
   o.text("--steps,--num-inference-steps", a.num_inference_steps, "N",
-         fmt::format("Denoising steps, 1 to 1000 (default{})", w.steps_default));
+         fmt::format("Denoising steps, 1 to 1000 (default{})", w.steps_default),
+         {.path = "sampling.num_inference_steps",
+          .type = Type::kInteger,
+          .minimum = 1,
+          .maximum = kMaxSteps,
+          .yields_to = {"sampling.preset", "sampling.sigmas", "sampling.timesteps"}});
   o.text("--guidance-scale", a.guidance_scale, "X",
          fmt::format("How closely to follow the prompt (default{}); 1 or less: without guidance, twice as fast",
-                     w.guidance_default));
+                     w.guidance_default),
+         {.path = "sampling.guidance_scale", .type = Type::kNumber, .yields_to = {"sampling.preset"}});
   o.text("--scheduler", a.scheduler, "NAME", listed("Instead of the model's own:", scheduler_names()),
-         choice(scheduler_choices()));
+         {.path = "sampling.scheduler", .yields_to = {"sampling.preset"}}, choice(scheduler_choices()));
   o.text("--flow-shift", a.flow_shift, "X",
-         "Instead of the model's own shift of noise levels; larger: more steps at high noise");
+         "Instead of the model's own shift of noise levels; larger: more steps at high noise",
+         {.path = "sampling.flow_shift",
+          .type = Type::kNumber,
+          .minimum = 0.001,
+          .maximum = 1000,
+          .yields_to = {"sampling.preset"}});
   o.text("--sigma-schedule", a.sigma_schedule, "NAME",
          listed("How the noise levels of flow-euler, flow-lcm and unipc lie:", sigma_schedule_names()),
-         choice(sigma_schedule_choices()));
+         {.path = "sampling.sigma_schedule", .yields_to = {"sampling.preset"}}, choice(sigma_schedule_choices()));
   o.text("--sigmas", a.sigmas, "X,X...",
-         "Noise levels to go through before the shift, from 1 down, without the 0 that ends them; as many steps");
+         "Noise levels to go through before the shift, from 1 down, without the 0 that ends them; as many steps",
+         {.path = "sampling.sigmas",
+          .type = Type::kNumbers,
+          .yields_to = {"sampling.preset", "sampling.num_inference_steps", "sampling.timesteps"}});
   o.text("--timesteps", a.timesteps, "X,X...",
-         "The same as timesteps from 1000 down, for flow-euler, flow-lcm and dmd; angles with Sana-Sprint");
+         "The same as timesteps from 1000 down, for flow-euler, flow-lcm and dmd; angles with Sana-Sprint",
+         {.path = "sampling.timesteps",
+          .type = Type::kNumbers,
+          .yields_to = {"sampling.preset", "sampling.num_inference_steps", "sampling.sigmas"}});
 }
 
 void add_latents(OptionSet& o, GenerateArguments& a) {
   o.text("--latents", a.latents, "FILE",
-         "Start from the tensor 'latents' in this safetensors file instead of the seed's noise", file());
+         "Start from the tensor 'latents' in this safetensors file instead of the seed's noise",
+         {.path = "input.latents", .yields_to = {"input.image", "input.video"}}, file());
   o.text("--save-latents", a.save_latents, "FILE",
-         "Write the denoised latents too, as the tensor 'latents' of a safetensors file", file());
+         "Write the denoised latents too, as the tensor 'latents' of a safetensors file",
+         {.path = "output.save_latents"}, file());
 }
 
 void add_report(OptionSet& o, ReportArguments& a) {
-  o.flag("--json", a.json, "Report on one line of JSON");
-  o.flag("--quiet", a.quiet, "Print nothing but errors");
-  o.flag("--verbose", a.verbose, "Say what is being done");
+  o.flag("--json", a.json, "Report on one line of JSON",
+         {.path = "output.json", .type = Type::kFlag, .standard = "false"});
+  o.flag("--quiet", a.quiet, "Print nothing but errors",
+         {.path = "output.quiet", .type = Type::kFlag, .standard = "false", .yields_to = {"output.verbose"}});
+  o.flag("--verbose", a.verbose, "Say what is being done",
+         {.path = "output.verbose", .type = Type::kFlag, .standard = "false", .yields_to = {"output.quiet"}});
 }
 
 CLI::App& add_command(CLI::App& program, const char* name, const char* description, const char* examples) {
@@ -247,8 +322,8 @@ CLI::App& add_command(CLI::App& program, const char* name, const char* descripti
   return *command;
 }
 
-void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints) {
-  OptionSet o(add_command(program, "image", "Make pictures from a prompt", kImageExamples), hints);
+void define_image(CLI::App& program, ImageArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "image", "Make pictures from a prompt", kImageExamples), table);
   o.group("Prompt");
   add_prompt(o, a, kImageWords);
   add_instruction(o, a.complex_instruction);
@@ -260,23 +335,28 @@ void define_image(CLI::App& program, ImageArguments& a, OptionSet::Hints& hints)
   o.group("Picture");
   add_size(o, a);
   o.flag("--no-resolution-binning", a.no_resolution_binning,
-         "Compute at the size asked for instead of the nearest one that the model was trained on");
-  o.text("-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)");
+         "Compute at the size asked for instead of the nearest one that the model was trained on",
+         {.path = "sampling.use_resolution_binning", .type = Type::kFlag, .standard = "true", .negated = true});
+  o.text(
+      "-n,--num-images", a.num_images, "N", "Pictures of each prompt (default 1)",
+      {.path = "sampling.num_images", .type = Type::kInteger, .minimum = 1, .maximum = kMaxOutputs, .standard = "1"});
   add_sampling(o, a, kImageWords);
   add_pag(o, a);
   add_start(o, a);
   add_sprint(o, a);
   add_control(o, a);
 
+  o.configuration(a);
   o.group(kReportGroup);
   o.text("-o,--output", a.output, "FILE",
-         "Picture to write, .png, .jpg or .webp (default out.png); several go to out_0.png, out_1.png, ...", file());
+         "Picture to write, .png, .jpg or .webp (default out.png); several go to out_0.png, out_1.png, ...",
+         {.path = "output.image", .standard = "out.png"}, file());
   add_latents(o, a);
   add_report(o, a);
 }
 
-void define_video(CLI::App& program, VideoArguments& a, OptionSet::Hints& hints) {
-  OptionSet o(add_command(program, "video", "Make videos from a prompt", kVideoExamples), hints);
+void define_video(CLI::App& program, VideoArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "video", "Make videos from a prompt", kVideoExamples), table);
   o.group("Prompt");
   add_prompt(o, a, kVideoWords);
   add_length(o, a.max_sequence_length, kVideoWords.max_length);
@@ -287,91 +367,123 @@ void define_video(CLI::App& program, VideoArguments& a, OptionSet::Hints& hints)
   o.group("Video");
   add_size(o, a);
   o.text("--num-frames", a.num_frames, "N",
-         "Frames, one more than a multiple of 4 (default: the model's own); others are rounded down to that");
-  o.text("-n,--num-videos", a.num_videos, "N", "Videos of each prompt (default 1)");
+         "Frames, one more than a multiple of 4 (default: the model's own); others are rounded down to that",
+         {.path = "sampling.num_frames", .type = Type::kInteger, .minimum = 1, .maximum = kMaxFrames});
+  o.text(
+      "-n,--num-videos", a.num_videos, "N", "Videos of each prompt (default 1)",
+      {.path = "sampling.num_videos", .type = Type::kInteger, .minimum = 1, .maximum = kMaxOutputs, .standard = "1"});
   add_sampling(o, a, kVideoWords);
   o.text("--preset", a.preset, "NAME",
          listed("Steps, guidance, shift and scheduler of models distilled to a few steps; other options override it:",
                 described_presets()),
-         choice(preset_choices()));
+         {.path = "sampling.preset"}, choice(preset_choices()));
   add_start(o, a);
 
+  o.configuration(a);
   o.group(kReportGroup);
   o.text("-o,--output", a.output, "FILE|DIR/",
          "Video to write, .mp4, .webm, .webp or .gif, or a folder for its frames (default out.mp4); several go to "
          "out_0.mp4, out_1.mp4, ...",
-         file());
-  o.text("--fps", a.fps, "X", "Frames a second (default 16)");
+         {.path = "output.video", .standard = "out.mp4"}, file());
+  o.text("--fps", a.fps, "X", "Frames a second (default 16)",
+         {.path = "output.fps", .type = Type::kNumber, .minimum = 0.01, .maximum = 1000, .standard = "16"});
   o.text("--crf", a.crf, "N",
-         "Quality of .mp4 (1 to 51, default 18) and .webm (1 to 63, default 24); less is better and larger");
+         "Quality of .mp4 (1 to 51, default 18) and .webm (1 to 63, default 24); less is better and larger",
+         {.path = "output.crf", .type = Type::kInteger, .minimum = 1, .maximum = 63});
   add_latents(o, a);
   add_report(o, a);
 }
 
-void define_embed(CLI::App& program, EmbedArguments& a, OptionSet::Hints& hints) {
-  OptionSet o(add_command(program, "embed", "Write what a text encoder makes of prompts", kEmbedExamples), hints);
+void define_embed(CLI::App& program, EmbedArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "embed", "Write what a text encoder makes of prompts", kEmbedExamples), table);
   o.group("Prompt");
-  o.positionals("PROMPT", a.positional_prompts, "Prompts, each in quotes; each becomes a row");
-  o.list("--prompt", a.prompt, "TEXT", "Another prompt; may be repeated");
+  o.positionals(
+      "PROMPT", a.positional_prompts, "Prompts, each in quotes; each becomes a row",
+      {.path = "prompt.prompt", .type = Type::kTexts, .yields_to = {"prompt.prompts", "prompt.prompt_embeds"}});
+  o.list("--prompt", a.prompt, "TEXT", "Another prompt; may be repeated",
+         {.path = "prompt.prompt", .type = Type::kTexts, .yields_to = {"prompt.prompts", "prompt.prompt_embeds"}});
   o.list("--negative-prompt", a.negative_prompt, "TEXT",
-         "Embed this too, for what to keep away from; one for all prompts, or one for each");
+         "Embed this too, for what to keep away from; one for all prompts, or one for each",
+         {.path = "prompt.negative_prompt", .type = Type::kTexts});
   add_instruction(o, a.complex_instruction);
   add_length(o, a.max_sequence_length, "300 for pictures, 512 for videos");
   add_model(o, a, "an embedded one, see --kind", "the result is");
   o.text("--kind", a.kind, "KIND", "Without --model: the embedded model of image (default) or video",
-         choice({"image", "video"}));
+         {.path = "model.kind", .yields_to = {"model.model"}}, choice({"image", "video"}));
 
+  o.configuration(a);
   o.group(kReportGroup);
-  o.text("-o,--output", a.output, "FILE", "safetensors file to write (default out.safetensors)", file());
+  o.text("-o,--output", a.output, "FILE", "safetensors file to write (default out.safetensors)",
+         {.path = "output.embeddings", .standard = "out.safetensors"}, file());
   add_report(o, a);
 }
 
-void define_info(CLI::App& program, InfoArguments& a, OptionSet::Hints& hints) {
-  OptionSet o(add_command(program, "info", "Show what a model or a file is, holds and lacks", kInfoExamples), hints);
+void define_info(CLI::App& program, InfoArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "info", "Show what a model or a file is, holds and lacks", kInfoExamples), table);
   o.text("MODEL", a.model, "",
          "Repository in diffusers' layout, a component's folder, or a file of weights or a LoRA (default: the embedded "
          "emoji model)",
-         file());
-  o.text("--variant", a.variant, "NAME", "Look at this variant's weights, such as fp16");
-  o.flag("--json", a.json, "Report on one line of JSON");
+         {.path = "model.model"}, file());
+  o.text("--variant", a.variant, "NAME", "Look at this variant's weights, such as fp16", {.path = "model.variant"});
+  o.flag("--json", a.json, "Report on one line of JSON",
+         {.path = "output.json", .type = Type::kFlag, .standard = "false"});
+  o.configuration(a);
 }
 
-void define_convert(CLI::App& program, ConvertArguments& a, OptionSet::Hints& hints) {
-  OptionSet o(add_command(program, "convert", "Write a model in another layout", kConvertExamples), hints);
+void define_convert(CLI::App& program, ConvertArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "convert", "Write a model in another layout", kConvertExamples), table);
   o.positionals("PATH", a.paths,
                 "What to read (a file, a component's folder or a repository; may be left out where its parts are "
-                "given), and the name of what to write, which must not be there");
+                "given), and the name of what to write, which must not be there",
+                no_key("what one command reads and writes"));
   o.group("Model");
-  add_model_files(o, a, "Transformer instead of that which is read", "");
-  o.text("--variant", a.variant, "NAME", "Read weights of this variant, such as fp16");
+  add_model_files(o, a, "convert", "Transformer instead of that which is read", "");
+  o.text("--variant", a.variant, "NAME", "Read weights of this variant, such as fp16", {.path = "convert.variant"});
 
   o.group("Result");
   o.text("--to", a.to, "LAYOUT",
          "diffusers (default): a repository, or the folder of the one network that is read; original: a file for each "
          "network, in its publisher's names",
-         choice({"diffusers", "original"}));
+         {.path = "convert.to", .standard = "diffusers"}, choice({"diffusers", "original"}));
   o.text("--dtype", a.dtype, "TYPE", "f32, bf16 or f16 (default auto: as stored; what is quantised becomes bf16)",
-         choice({"auto", "f32", "bf16", "f16"}));
-  o.text("--max-shard-size", a.max_shard_size, "SIZE", "Cut weights that are larger into several files (default 5GB)");
+         {.path = "convert.dtype", .standard = "auto"}, choice({"auto", "f32", "bf16", "f16"}));
+  o.text("--max-shard-size", a.max_shard_size, "SIZE", "Cut weights that are larger into several files (default 5GB)",
+         {.path = "convert.max_shard_size", .type = Type::kSize});
   add_report(o, a);
+  o.configuration(a);
 }
 
-void define_completion(CLI::App& program, CompletionArguments& a, OptionSet::Hints& hints) {
+void define_config(CLI::App& program, ConfigCommandArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "config", "Check, show and begin configuration files", kConfigExamples), table);
+  const ConfigKey none = no_key("it is about configurations, not in them");
+  o.text("ACTION", a.action, "",
+         "validate FILE...: check files; show: the values that they and the rest give together; "
+         "schema: what a file may hold, as JSON Schema; init [FILE]: write a file to begin with (default swan.yaml)",
+         none, choice({"validate", "show", "schema", "init"}));
+  o.positionals("FILE", a.files, "Files of validate; the file that init writes", none, file());
+  o.configuration(a);
+  o.group("Show");
+  o.flag("--origin", a.origin, "Say of each value where it comes from, and which it replaced", none);
+  o.text("--format", a.format, "NAME", "yaml (default) or json", none, choice({"yaml", "json"}));
+}
+
+void define_completion(CLI::App& program, CompletionArguments& a, OptionTable& table) {
   OptionSet o(add_command(program, "completion", "Print a script that completes swan's options in a shell",
                           kCompletionExamples),
-              hints);
-  o.text("SHELL", a.shell, "", "bash, zsh or fish", choice({"bash", "zsh", "fish"}));
+              table);
+  o.text("SHELL", a.shell, "", "bash, zsh or fish", no_key("what one command prints"), choice({"bash", "zsh", "fish"}));
 }
 
 }  // namespace
 
-void define_commands(CLI::App& program, Arguments& arguments, OptionSet::Hints& hints) {
-  define_image(program, arguments.image, hints);
-  define_video(program, arguments.video, hints);
-  define_embed(program, arguments.embed, hints);
-  define_info(program, arguments.info, hints);
-  define_convert(program, arguments.convert, hints);
-  define_completion(program, arguments.completion, hints);
+void define_commands(CLI::App& program, Arguments& arguments, OptionTable& table) {
+  define_image(program, arguments.image, table);
+  define_video(program, arguments.video, table);
+  define_embed(program, arguments.embed, table);
+  define_info(program, arguments.info, table);
+  define_convert(program, arguments.convert, table);
+  define_config(program, arguments.config, table);
+  define_completion(program, arguments.completion, table);
 }
 
 std::vector<std::string> familiar_options(const std::string& name) {

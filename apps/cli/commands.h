@@ -13,7 +13,7 @@ namespace swan::cli {
 inline constexpr const char* kReportGroup = "Files and reports";
 
 /// Adds every command with its options, which fill `arguments`.
-void define_commands(CLI::App& program, Arguments& arguments, OptionSet::Hints& hints);
+void define_commands(CLI::App& program, Arguments& arguments, OptionTable& table);
 
 /// Our options, without dashes, that an option of this name in another program or command may mean, where the letters
 /// are too far apart to guess.

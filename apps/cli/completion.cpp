@@ -101,13 +101,18 @@ _swan() {
   out += fmt::format("    '') mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$current\") ;;\n",
                      fmt::join(names_of(subcommands(commands)), " "));
   for (const CommandInfo& command : subcommands(commands)) {
+    // Which of several it is would be known only by counting: all are offered.
+    std::string words;
+    bool files = false;
     for (const OptionInfo& positional : command.positionals) {
-      const std::string words = bash_words(positional.value);
-      if (words.empty()) continue;
-      out += fmt::format("    {})\n", command.name);
-      if (positional.value.kind != Kind::kChoice) out += "      compopt -o filenames 2>/dev/null\n";
-      out += fmt::format("      mapfile -t COMPREPLY < <(compgen{} -- \"$current\") ;;\n", words);
+      const std::string of_this = bash_words(positional.value);
+      words += of_this;
+      files = files || (!of_this.empty() && positional.value.kind != Kind::kChoice);
     }
+    if (words.empty()) continue;
+    out += fmt::format("    {})\n", command.name);
+    if (files) out += "      compopt -o filenames 2>/dev/null\n";
+    out += fmt::format("      mapfile -t COMPREPLY < <(compgen{} -- \"$current\") ;;\n", words);
   }
   out += "  esac\n}\ncomplete -F _swan swan\n";
   return out;

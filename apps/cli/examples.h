@@ -25,6 +25,7 @@ inline constexpr const char* kImageExamples = R"(Examples:
   swan image --from fox.webp -o again.png               the very same picture
   swan image --from fox.webp --seed 8                   its settings with another seed
   swan image "a red car" --json | jq -r '.files[0]'
+  swan image "a lighthouse" --config sana-1.6b-1024 --set sampling.seed=7    a preset, see swan config --help
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
 Without --model the embedded emoji model is used; SWAN_MODELS names a folder to find it in.)";
@@ -67,6 +68,15 @@ inline constexpr const char* kConvertExamples = R"(Examples:
   swan convert wan/transformer wan.safetensors --to original
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.)";
+
+inline constexpr const char* kConfigExamples = R"(Examples:
+  swan config init                                      swan.yaml, with every key explained
+  swan config validate swan.yaml
+  swan config show --config swan.yaml --env prod --origin
+  swan config show --config sana-1.6b-1024 --set sampling.guidance_scale=3.5 --format json
+  swan config schema > swan.schema.json                 for editors
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.)";
 
 inline constexpr const char* kCompletionExamples = R"(Examples:
   source <(swan completion bash)                                   this session; put it in ~/.bashrc to keep it

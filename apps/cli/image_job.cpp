@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/generate_job.h"
+#include "cli/limits.h"
 #include "cli/text_file.h"
 #include "cli/values.h"
 #include "swan/image.h"
@@ -17,7 +18,6 @@ namespace {
 
 // What only Sana-Sprint has; other models refuse it.
 void set_sprint(const ImageArguments& a, ImageRequest& request) {
-  constexpr double kQuarterTurn = 1.5708;
   if (a.max_timesteps) request.max_timesteps = parse_number("--max-timesteps", *a.max_timesteps, 0.001, kQuarterTurn);
   if (a.intermediate_timesteps) {
     request.intermediate_timesteps =

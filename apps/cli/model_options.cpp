@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/limits.h"
 #include "cli/values.h"
 
 namespace swan::cli {
@@ -72,7 +73,7 @@ void set_model(const ModelArguments& a, std::string& model, LoadOptions& load, i
   if (a.dtype) load.dtype = parse_choice("--dtype", *a.dtype, {"auto", "f32", "bf16", "f16", "fp8"});
   if (a.device) load.device = parse_device(*a.device);
   if (a.memory_budget) load.memory_budget = parse_bytes("--memory-budget", *a.memory_budget, uint64_t{1} << 28);
-  if (a.threads) threads = parse_int("--threads", *a.threads, 1, 4096);
+  if (a.threads) threads = parse_int("--threads", *a.threads, 1, kMaxThreads);
 
   load.embed_cache = default_embed_cache();
   if (a.embed_cache) {

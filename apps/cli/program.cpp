@@ -11,6 +11,7 @@
 #include "cli/cancel.h"
 #include "cli/command_line.h"
 #include "cli/completion.h"
+#include "cli/config_command.h"
 #include "cli/console.h"
 #include "cli/convert_command.h"
 #include "cli/embed_command.h"
@@ -31,9 +32,25 @@ int exit_code(ErrorCode code) noexcept {
   return code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 
-int run_command(const std::vector<std::string>& typed) {
-  CommandLine command_line;
-  const Arguments arguments = command_line.parse(typed);
+// Whether the report is for a program.
+bool wants_json(const Arguments& a) {
+  switch (a.command) {
+    case Arguments::Command::kImage:
+      return a.image.json;
+    case Arguments::Command::kVideo:
+      return a.video.json;
+    case Arguments::Command::kEmbed:
+      return a.embed.json;
+    case Arguments::Command::kInfo:
+      return a.info.json;
+    case Arguments::Command::kConvert:
+      return a.convert.json;
+    default:
+      return false;
+  }
+}
+
+int run_command(const Arguments& arguments, const CommandLine& command_line) {
   switch (arguments.command) {
     case Arguments::Command::kHelp:
       print_out(arguments.help);
@@ -55,6 +72,9 @@ int run_command(const std::vector<std::string>& typed) {
     case Arguments::Command::kConvert:
       run_convert(arguments.convert);
       return kExitDone;
+    case Arguments::Command::kConfig:
+      run_config(arguments.config, command_line.schema());
+      return kExitDone;
     case Arguments::Command::kCompletion:
       print_out(completion_script(arguments.completion.shell, command_line.commands()));
       return kExitDone;
@@ -71,15 +91,18 @@ void report_failure(const char* code, const std::string& message, bool json) {
 int run_reporting(const std::vector<std::string>& typed) {
   // Looked for before parsing, for an error in parsing is reported too; what follows "--" is no option.
   const auto options_end = std::find(typed.begin(), typed.end(), "--");
-  const bool json = std::find(typed.begin(), options_end, "--json") != options_end;
+  bool json = std::find(typed.begin(), options_end, "--json") != options_end;
+  CommandLine command_line;
   try {
-    return run_command(typed);
+    const Arguments arguments = command_line.parse(typed);
+    json = json || wants_json(arguments);
+    return run_command(arguments, command_line);
   } catch (const UsageError& e) {
-    report_failure("usage", e.what(), json);
+    report_failure("usage", command_line.explained(e.what()), json);
     print_error(fmt::format("Run 'swan {}{}--help' for help.", e.command(), e.command().empty() ? "" : " "));
     return kExitUsage;
   } catch (const Error& e) {
-    report_failure(error_code_name(e.code()), e.what(), json);
+    report_failure(error_code_name(e.code()), command_line.explained(e.what()), json);
     return exit_code(e.code());
   } catch (const std::bad_alloc&) {
     report_failure(

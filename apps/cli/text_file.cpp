@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "cli/values.h"
+#include "config/utf8.h"
 #include "swan/error.h"
 
 namespace swan::cli {
@@ -26,7 +27,7 @@ std::vector<std::string> lines_of(std::istream& stream, const std::string& name)
   if (text.size() > static_cast<size_t>(kMaxBytes)) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is longer than 1 MiB; is it a text file?", name));
   }
-  if (const size_t at = find_invalid_utf8(text); at != std::string::npos) {
+  if (const size_t at = config::find_invalid_utf8(text); at != std::string::npos) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{} is not UTF-8 at byte {}; convert it with iconv.", name, at));
   }

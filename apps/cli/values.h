@@ -52,7 +52,4 @@ auto for_command(const std::string& command, const Convert& convert) {
 /// A seed for a run that was given none: 32 bits, short enough to type again.
 [[nodiscard]] uint64_t random_seed();
 
-/// Where the first byte lies that is not part of well-formed UTF-8 (Unicode 15, table 3-7), or npos.
-[[nodiscard]] size_t find_invalid_utf8(std::string_view text) noexcept;
-
 }  // namespace swan::cli
