@@ -20,9 +20,9 @@ struct Origin {
 
   Source source = Source::kDefault;
   std::shared_ptr<const std::string> name = {};  ///< shared by all values of a file
-  int line = 0;                             ///< of a file, from 1
-  int column = 0;                           ///< of a file, in characters from 1
-  int layer = 0;                            ///< its place among Configuration::layers; a larger one is stronger
+  int line = 0;                                  ///< of a file, from 1
+  int column = 0;                                ///< of a file, in characters from 1
+  int layer = 0;                                 ///< its place among Configuration::layers; a larger one is stronger
 
   /// "base.yaml:4:19", "$SWAN__SAMPLING__SEED", "--set", "--steps" or "default"
   [[nodiscard]] std::string str() const;
@@ -36,8 +36,8 @@ struct Value {
 
   Kind kind = Kind::kNull;
   std::string text = {};             ///< of a scalar, as it was written
-  bool plain = false;           ///< a scalar without quotes: what it is is read from its text
-  bool literal = false;         ///< "${" in it means itself
+  bool plain = false;                ///< a scalar without quotes: what it is is read from its text
+  bool literal = false;              ///< "${" in it means itself
   std::vector<Value> items = {};     ///< of a list
   std::vector<Member> members = {};  ///< of a map, in the order in which they were written
   Origin origin = {};

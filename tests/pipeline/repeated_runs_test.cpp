@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/tiny_requests.h"
 #include "support/close.h"
 #include "support/golden.h"
 #include "swan/pipeline.h"
-#include "pipeline/tiny_requests.h"
 
 namespace swan {
 namespace {
