@@ -3,11 +3,22 @@
 #
 #   cpack --config build/release/CPackConfig.cmake -G "DEB;TGZ" -B FOLDER
 
-# The libraries that the program is linked with, and their licences, for the archive alone. Of glibc there must be the
-# system's own.
+# Libraries that are loaded when a video is written or read (src/video/libav.h), which no tool sees.
+set(libav_files)
+set(libav_packages)
+foreach(module libavcodec libavfilter libavformat libavutil libswscale)
+  string(REGEX MATCH "^[0-9]+" major "${LIBAV_${module}_VERSION}")
+  list(APPEND libav_files ${LIBAV_${module}_LIBDIR}/${module}.so.${major})
+  list(APPEND libav_packages ${module}${major})
+endforeach()
+list(JOIN libav_packages ", " libav_packages)
+
+# The libraries that the program is linked with or loads, and their licences, for the archive alone. Of glibc there must
+# be the system's own.
 install(CODE "
   set(program \"$<TARGET_FILE:swan_cli>\")
   set(library \"$<TARGET_FILE:swan>\")
+  set(loaded \"${libav_files}\")
   set(licences \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}/licences\")
   include(\"${PROJECT_SOURCE_DIR}/cmake/bundle_libraries.cmake\")
 " COMPONENT bundled EXCLUDE_FROM_ALL)
@@ -30,6 +41,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME swan)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "${libav_packages}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libswan-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -38,6 +50,7 @@ set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers and CMake files to use the 
 # Weights hardly become smaller, whatever time they are given.
 set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)
 
+set(CPACK_PACKAGE_FILE_NAME swan-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
 set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/cpack_options.cmake)
