@@ -1,0 +1,31 @@
+// What survives a reload. Storage may be missing, full or forbidden: the page works without it.
+
+const kSettings = 'swan.settings';
+const kKey = 'swan.key';
+
+function attempt(action) {
+  try {
+    return action();
+  } catch {
+    return null;
+  }
+}
+
+export function loadSettings() {
+  const value = attempt(() => JSON.parse(localStorage.getItem(kSettings)));
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
+}
+export function saveSettings(settings) {
+  attempt(() => localStorage.setItem(kSettings, JSON.stringify(settings)));
+}
+
+/// The API key, kept until the tab is closed and only where its owner asked for that.
+export function loadKey() {
+  return attempt(() => sessionStorage.getItem(kKey)) ?? '';
+}
+export function saveKey(key) {
+  attempt(() => sessionStorage.setItem(kKey, key));
+}
+export function forgetKey() {
+  attempt(() => sessionStorage.removeItem(kKey));
+}
