@@ -8,6 +8,7 @@ import { Jobs } from './jobs.js';
 import { askForKey, prepareKeyDialog } from './key.js';
 import { Stage } from './stage.js';
 import { loadKey } from './storage.js';
+import { sentence } from './text.js';
 import { Viewer } from './viewer.js';
 
 const api = new Api(loadKey(), askForKey);
@@ -46,7 +47,7 @@ function prepare() {
       setText($('version'), `Swan ${capabilities.version}`);
       ready = true;
     } catch (error) {
-      if (error instanceof ApiError && error.status !== 401) showFormError(error.message);
+      if (error instanceof ApiError && error.status !== 401) showFormError(sentence(error.message));
     } finally {
       preparing = null;
     }
@@ -81,8 +82,7 @@ function showError(error) {
   // Errors of the program itself belong in the console.
   if (!(error instanceof ApiError) && error.name !== 'Error') console.error(error);
   if (form.showError(error)) return announce(error.message);
-  const text = /[.!?]$/.test(error.message) ? error.message : `${error.message}.`;
-  showFormError(text[0].toUpperCase() + text.slice(1), error.retryAfter);
+  showFormError(sentence(error.message), error.retryAfter);
 }
 
 async function send(request) {

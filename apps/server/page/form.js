@@ -4,7 +4,7 @@ import { $, announce, el, shape } from './dom.js';
 import { Field } from './field.js';
 import { multipleOf, sizePresets } from './sizes.js';
 import { loadSettings, saveSettings } from './storage.js';
-import { duration, number, plural } from './text.js';
+import { duration, number, plural, sentence } from './text.js';
 
 const kMaxSeed = Number.MAX_SAFE_INTEGER;
 // What each model keeps for itself.
@@ -275,7 +275,7 @@ export class Form {
   showError(error) {
     const field = this.#fields[error.parameter];
     if (!field || field.control.closest('[hidden]')) return false;
-    field.setError(error.message);
+    field.setError(sentence(error.message));
     this.#focusProblem();
     return true;
   }

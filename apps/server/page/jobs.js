@@ -163,7 +163,7 @@ export class Jobs extends EventTarget {
     if (this.#failures > 0) return Math.min(10_000, 500 * 2 ** this.#failures);
     const waiting = this.unfinished().some((entry) => !this.#streams.has(entry.job.id));
     if (waiting) return document.hidden ? 5000 : 1500;
-    return document.hidden ? 60_000 : 15_000;
+    return document.hidden ? 60_000 : 10_000;
   }
 
   // Listens to the events of those that come first, while somebody looks.

@@ -18,7 +18,7 @@ const nearest = (value, multiple) => Math.max(multiple, Math.round(value / multi
 export function sizePresets(model, limits) {
   const { width, height } = model.defaults;
   const multiple = multipleOf(model.kind);
-  const own = kRatios.find(([, w, h]) => w * height === h * width);
+  const own = kRatios.find(([, w, h]) => Math.abs((w * height) / (h * width) - 1) < 0.05);  // 832 x 480 is wide
   const sizes = [{ name: own ? own[0] : 'Usual', width, height }];
   for (const [name, w, h] of kRatios) {
     const size = {

@@ -83,7 +83,6 @@ export class Stage {
     if (card.status !== job.status) this.#restyle(card, entry);
     setText(card.facts, factsText(job));
     setText(card.state, statusText(job));
-    if (job.status === 'failed' && job.error) setText(card.state, job.error.message);
     if (job.progress) card.bar.value = job.progress.fraction;
     if (!isFinished(job)) this.#preview(card, entry);
     this.#title();
@@ -153,7 +152,7 @@ export class Stage {
     else if (job.status === 'running') announce(`Started: ${about}`);
     else if (job.status === 'succeeded') announce(`${statusText(job)}: ${productText(job)} of ${about}`);
     else if (job.status === 'cancelled') announce(`Cancelled: ${about}`);
-    else announce(`Failed: ${job.error?.message ?? about}`);
+    else announce(`Failed: ${about}. ${statusText(job)}`);
   }
 
   #title() {

@@ -4,7 +4,7 @@ export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 
 
 /// "3.2 s", "1 min 20 s", "2 h 5 min"
 export function duration(seconds) {
-  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${Math.max(0, seconds).toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
@@ -21,6 +21,12 @@ export function fileSize(bytes) {
 export function shorten(text, length) {
   const characters = [...text];
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
+}
+
+/// What the server says, as a sentence.
+export function sentence(text) {
+  const [first = '', ...rest] = [...text];
+  return first.toUpperCase() + rest.join('') + (/[.!?]$/.test(text) ? '' : '.');
 }
 
 /// A number without zeros that say nothing.
@@ -53,7 +59,7 @@ export function statusText(job) {
     case 'cancelled':
       return 'Cancelled';
     default:
-      return 'Failed';
+      return job.error ? sentence(job.error.message) : 'Failed';
   }
 }
 

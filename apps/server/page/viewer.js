@@ -2,7 +2,7 @@
 
 import { $, announce, el, setText } from './dom.js';
 import { fullSize, isVideo, resultUrl } from './media.js';
-import { duration, fileSize, number, plural } from './text.js';
+import { duration, fileSize, number, plural, sentence } from './text.js';
 
 const kNames = {
   negative_prompt: 'Negative prompt',
@@ -175,7 +175,7 @@ export class Viewer {
       announce('Deleted');
     } catch (error) {
       this.#disarm();
-      this.#say(error.message);
+      this.#say(sentence(error.message));
     }
   }
 }
