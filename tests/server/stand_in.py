@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import random
+import socket
 import struct
 import threading
 import time
@@ -85,7 +86,10 @@ class StandIn:
         self.refusals = []  # of the next POST /v1/jobs: (status, error, {header: value})
         self.cut_streams = 0  # how many streams end after their next event
         self.fail = None  # what running jobs fail with: an error object
+        self.preview = None  # an address to send instead of previews
+        self.result_url = None  # an address to name instead of the results'
         self.seen = []  # (method, path, headers) of every request
+        self.connections = set()
         self.jobs = {}
         self.changed = threading.Condition()
         self.stopping = False
@@ -93,6 +97,14 @@ class StandIn:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                stand_in.connections.add(self.connection)
+
+            def finish(self):
+                stand_in.connections.discard(self.connection)
+                super().finish()
 
             def log_message(self, *_):
                 pass
@@ -129,6 +141,11 @@ class StandIn:
             self.changed.notify_all()
         self.http.shutdown()
         self.http.server_close()
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # its browser was faster
 
     # The engine
 
@@ -179,12 +196,14 @@ class StandIn:
             self.tell(job, "progress", job.progress)
             small = picture(32, max(1, 32 * height // width), request["seed"])
             self.tell(job, "preview", {"step": step, "steps": steps,
-                                       "image": "data:image/png;base64," + base64.b64encode(small).decode()})
+                                       "image": self.preview or "data:image/png;base64," + base64.b64encode(small).decode()})
+        if self.stopping:
+            return
         if self.fail and job.status not in ENDS:
             job.error = self.fail
             return self.finish(job, "failed")
         job.results = [
-            {"index": i, "url": f"/v1/results/{job.id}/{i}?token=t", "content_type": "image/png", "bytes": 1234,
+            {"index": i, "url": self.result_url or f"/v1/results/{job.id}/{i}?token=t", "content_type": "image/png", "bytes": 1234,
              "width": width, "height": height, "seed": request["seed"] + i,
              "parameters": {"guidance_scale": request["guidance_scale"], "num_inference_steps": steps, "scheduler": "dpmsolver++"}}
             for i in range(request.get("n", 1))]

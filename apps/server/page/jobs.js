@@ -161,8 +161,11 @@ export class Jobs extends EventTarget {
   // ms until the list is read again
   #pause() {
     if (this.#failures > 0) return Math.min(10_000, 500 * 2 ** this.#failures);
-    const waiting = this.unfinished().some((entry) => !this.#streams.has(entry.job.id));
-    if (waiting) return document.hidden ? 5000 : 1500;
+    const waiting = this.unfinished().filter((entry) => !this.#streams.has(entry.job.id));
+    if (waiting.length > 0 && document.hidden) return 5000;
+    // Sooner where one may be listened to again.
+    const soon = waiting.map((entry) => entry.streamAfter - performance.now()).filter((time) => time > 0);
+    if (waiting.length > 0) return Math.min(1500, ...soon.map((time) => time + 1));
     return document.hidden ? 60_000 : 10_000;
   }
 

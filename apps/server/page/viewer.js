@@ -53,6 +53,7 @@ export class Viewer {
   #gallery;
   #dialog = $('viewer');
   #shown = null;  // {job, result}
+  #after = null;  // what happens when the dialog is closed, instead of going back to the gallery
   #actions;
 
   /// @param actions  {use(job, result), remove(job): a Promise}
@@ -69,13 +70,14 @@ export class Viewer {
     this.#dialog.addEventListener('close', () => {
       $('viewer-media').replaceChildren();  // a video would play on
       const { job, result } = this.#shown;
-      this.#shown = null;
-      this.#gallery.focus(job.id, result.index);
+      const after = this.#after ?? (() => this.#gallery.focus(job.id, result.index));
+      this.#shown = this.#after = null;
+      after();
     });
     $('viewer-use').addEventListener('click', () => {
       const { job, result } = this.#shown;
+      this.#after = () => this.#actions.use(job, result);
       this.#dialog.close();
-      this.#actions.use(job, result);
     });
     $('viewer-seed').addEventListener('click', async () => {
       const { seed } = this.#shown.result;
