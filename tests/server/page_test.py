@@ -1,68 +1,10 @@
 """The page of `swan serve` in a real browser, on a stand-in for the server, which can be slow, refuse, and go away."""
 
-import os
-import pathlib
-import re
-import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import browser
-from stand_in import StandIn
+from page_case import ENTER, ESCAPE, LEFT, RIGHT, PageCase, chromium
 
-LOOKS = (pathlib.Path(__file__).parent / "looks.js").read_text(encoding="utf-8")
-TAB, ENTER, ESCAPE, LEFT, RIGHT = "\ue004", "\ue007", "\ue00c", "\ue012", "\ue014"
 HOSTILE = "<img src=x onerror=\"window.harmed=1\"><script>window.harmed=1</script>&amp;"
-
-
-def setUpModule():
-    global chromium
-    reason = browser.unavailable()
-    if reason:
-        raise unittest.SkipTest(reason)
-    chromium = browser.Browser()
-    unittest.addModuleCleanup(chromium.close)
-
-
-class PageCase(unittest.TestCase):
-    """Opens the page, and sees afterwards that nothing went wrong in it."""
-
-    expected_errors = ()  # what the console may say: regular expressions
-
-    def serve(self, **options):
-        server = StandIn(**options)
-        self.addCleanup(server.close)
-        return server
-
-    def open(self, url):
-        chromium.usual()
-        chromium.console()
-        chromium.foreign_requests(url)
-        self.addCleanup(chromium.driver.get, "about:blank")
-        chromium.open(url)
-        self.url = url
-
-    def finish(self):
-        errors = [e for e in chromium.console() if not any(re.search(known, e) for known in self.expected_errors)]
-        self.assertEqual(errors, [], "errors in the console")
-        foreign, count = chromium.foreign_requests(self.url)
-        self.assertEqual(foreign, [], "requests to others than the server")
-        self.assertGreater(count, 0, "requests are seen at all")
-
-    def looks(self, function):
-        return chromium.run(f"{LOOKS}\nreturn {function}();")
-
-    def generate(self, prompt, **settings):
-        chromium.put("prompt", prompt)
-        for name, value in settings.items():
-            chromium.put(name, value)
-        chromium.click("#generate")
-
-    def tiles(self, count, **options):
-        chromium.until("return document.querySelectorAll('#gallery .tile').length === arguments[0]", count, **options)
-
-    def cards(self, status):
-        return chromium.run("return document.querySelectorAll(`.card[data-status=${arguments[0]}]`).length", status)
 
 
 class Work(PageCase):
@@ -108,13 +50,15 @@ class Work(PageCase):
         chromium.run("document.querySelector('details').open = true")
         chromium.run("document.querySelector('#loras input[type=checkbox]').click()")
         self.generate("a castle", negative_prompt="people", width=320, height=192, n=2, num_inference_steps=7,
-                      guidance_scale=3.25, seed=41, scheduler="flow-euler", format="webp", **{"lora-0-scale": 0.5})
+                      guidance_scale=3.25, seed=41, scheduler="flow-euler", format="webp", quality=80, flow_shift=2.5, **{"lora-0-scale": 0.5})
         self.tiles(2)
         [first] = server.jobs.values()
         self.assertEqual(first.request["loras"], [{"name": "crayon", "scale": 0.5}])
+        self.assertEqual((first.request["quality"], first.request["flow_shift"]), (80, 2.5))
         chromium.run("document.querySelector('#loras input[type=checkbox]').click()")
         self.generate("something else", negative_prompt="", width=256, height=256, n=1, num_inference_steps=3,
-                      guidance_scale=9, seed=5, scheduler="", format="png")
+                      guidance_scale=9, seed=5, scheduler="", format="png", flow_shift="")
+        self.assertNotIn("flow_shift", list(server.jobs.values())[-1].request)
         self.tiles(3)
         # The second picture of the first job: everything as it was, and its own seed.
         chromium.click("#gallery li:last-child .tile")
@@ -374,142 +318,6 @@ class Trouble(PageCase):
         self.tiles(1)
         chromium.click(".card[data-status=failed] button")
         self.tiles(2)
-        self.finish()
-
-
-class Looks(PageCase):
-    def full(self):
-        """The page with everything on it: a running job, one that waits, one that failed, results, an error."""
-        server = self.serve()
-        self.open(server.url)
-        self.generate("a small picture", n=3, num_inference_steps=1)
-        self.tiles(3)
-        server.fail = {"message": "out of memory", "type": "server_error", "param": None, "code": "oom"}
-        self.generate("Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichen" * 3, n=1)
-        chromium.until_shown(".card[data-status=failed]")
-        server.fail, server.step_seconds = None, 0.3
-        self.generate("a picture that takes its time", num_inference_steps=100)
-        self.generate("one that waits")
-        chromium.until_shown(".card[data-status=running] .preview")
-        chromium.until_shown(".card[data-status=queued]")
-        chromium.run("document.querySelector('details').open = true")
-        chromium.put("width", 1)
-        chromium.click("#generate")
-        chromium.until_shown("#width-error")
-        return server
-
-    def check_contrast(self, theme):
-        chromium.until("return document.documentElement.dataset.theme === arguments[0]", theme)
-        found = self.looks("contrasts")
-        self.assertGreater(len(found), 40)
-        poor = [f"{f['what']} '{f['text']}': {f['ratio']:.2f} of {f['least']}" for f in found if f["ratio"] < f["least"]]
-        self.assertEqual(poor, [], f"contrast in the {theme} theme")
-
-    def test_both_themes_can_be_read(self):
-        self.full()
-        chromium.media(prefers_color_scheme="light", prefers_reduced_motion="reduce")
-        self.check_contrast("light")
-        chromium.media(prefers_color_scheme="dark", prefers_reduced_motion="reduce")
-        self.check_contrast("dark")
-        chromium.click("#gallery .tile")
-        chromium.until_shown("#viewer")
-        self.check_contrast("dark")
-        chromium.keys(ESCAPE)
-        chromium.until("return !document.getElementById('viewer').open")
-        chromium.click("#theme")
-        self.check_contrast("light")
-        chromium.open(self.url)
-        self.assertEqual(chromium.run("return document.documentElement.dataset.theme"), "light", "the choice is kept")
-        chromium.click("#theme")  # dark, as the system: the choice is forgotten
-        chromium.media(prefers_color_scheme="light")
-        chromium.until("return document.documentElement.dataset.theme === 'light'")
-        self.finish()
-
-    def test_controls_have_names(self):
-        self.full()
-        controls = chromium.accessible()
-        self.assertGreater(len(controls), 40)
-        self.assertEqual([role for role, name in controls if not name], [], "controls without a name")
-        roles = {role for role, _ in controls}
-        for role in ("button", "slider", "spinbutton", "textbox", "combobox", "radio", "checkbox", "link"):
-            self.assertIn(role, roles)
-        # A result is in two places while it is the newest.
-        names = [name for role, name in controls if role == "button" and not name.startswith("Open ")]
-        self.assertEqual(len(names), len(set(names)), f"buttons that sound alike: {sorted(names)}")
-        self.assertEqual(self.looks("faults"), [])
-        chromium.click("#gallery .tile")
-        chromium.until_shown("#viewer")
-        inside = chromium.accessible()
-        self.assertEqual([role for role, name in inside if not name], [])
-        self.assertIn(("button", "Close"), inside)
-        self.assertNotIn(("button", "Generate"), inside, "what is behind the dialog is out of reach")
-        self.finish()
-
-    def test_phones(self):
-        self.full()
-        for width in (320, 390):
-            with self.subTest(width=width):
-                chromium.size(width, 640, phone=True)
-                self.assertEqual(self.looks("overflowing"), [])
-                small = [t for t in self.looks("targets") if t["width"] < 43.5 or t["height"] < 43.5]
-                self.assertEqual(small, [], "too small for a finger")
-                chromium.run("document.querySelector('#gallery .tile').click()")
-                chromium.until_shown("#viewer")
-                self.assertEqual(self.looks("overflowing"), [])
-                chromium.keys(ESCAPE)
-                chromium.until("return !document.getElementById('viewer').open")
-        self.finish()
-
-    def test_the_keyboard_is_enough(self):
-        server = self.serve()
-        self.open(server.url)
-
-        def tab_to(condition, most=60):
-            for _ in range(most):
-                chromium.keys(TAB)
-                # What has the focus is seen: in the window, not below something else, with an outline.
-                seen = chromium.run("""
-                    const e = document.activeElement, box = e.getBoundingClientRect();
-                    const target = e.matches('[type=radio]') ? e.closest('label') : e;
-                    const top = document.elementFromPoint(box.left + box.width / 2, box.top + Math.min(box.height / 2, 20));
-                    return e === document.body || target.contains(top) || e.contains(top);""")
-                self.assertTrue(seen, f"the focus is out of sight at {chromium.focus()}")
-                if chromium.run(f"const e = document.activeElement; return {condition}"):
-                    return
-            self.fail(f"not reached by the tab key: {condition}")
-
-        tab_to("e.className === 'skip'", most=1)
-        tab_to("e.id === 'theme'")
-        tab_to("e.id === 'prompt'")
-        chromium.keys("a lighthouse")
-        tab_to("e.id === 'num_inference_steps-range'")
-        chromium.keys(LEFT * 17)
-        self.assertEqual(chromium.value("num_inference_steps"), "3")
-        tab_to("e.id === 'generate'")
-        chromium.keys(ENTER)
-        self.tiles(1)
-        chromium.with_control(ENTER)
-        self.tiles(2)
-        self.assertEqual([job.request["num_inference_steps"] for job in server.jobs.values()], [3, 3])
-        tab_to("e.matches('#gallery .tile')")
-        outline = chromium.run("const s = getComputedStyle(document.activeElement); return s.outlineStyle + parseFloat(s.outlineWidth)")
-        self.assertEqual(outline, "solid3")
-        chromium.keys(ENTER)
-        chromium.until_text("#viewer-place", "1 of 2")
-        chromium.keys(RIGHT)
-        chromium.until_text("#viewer-place", "2 of 2")
-        chromium.keys(ESCAPE)
-        chromium.until("return !document.getElementById('viewer').open")
-        chromium.until("return document.activeElement === document.querySelectorAll('#gallery .tile')[1]")
-        self.finish()
-
-    def test_things_keep_still_where_that_is_wanted(self):
-        server = self.serve(step_seconds=0.3)
-        self.open(server.url)
-        chromium.media(prefers_reduced_motion="reduce")
-        self.generate("a", num_inference_steps=30)
-        chromium.until_shown(".card[data-status=running]")
-        self.assertEqual(chromium.run("return document.getAnimations().length"), 0)
         self.finish()
 
 

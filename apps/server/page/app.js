@@ -159,7 +159,7 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     generate();
-  } else if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) {
+  } else if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing && event.target.tagName !== 'SELECT') {
     const [first] = jobs.unfinished();
     if (first) cancel(first.job.id);
   }

@@ -8,8 +8,10 @@ import { duration, number, plural, sentence } from './text.js';
 
 const kMaxSeed = Number.MAX_SAFE_INTEGER;
 // What each model keeps for itself.
-const kOfModel = ['width', 'height', 'num_inference_steps', 'guidance_scale', 'num_frames', 'fps', 'scheduler'];
-const kNumbers = ['width', 'height', 'num_inference_steps', 'guidance_scale', 'num_frames', 'fps', 'n', 'seed'];
+const kOfModel = ['width', 'height', 'num_inference_steps', 'guidance_scale', 'num_frames', 'fps', 'scheduler', 'flow_shift'];
+const kNumbers = ['width', 'height', 'num_inference_steps', 'guidance_scale', 'num_frames', 'fps', 'n', 'seed', 'flow_shift', 'quality'];
+// Empty, these leave the choice to the server.
+const kOptional = ['seed', 'flow_shift', 'quality'];
 const kTexts = ['prompt', 'negative_prompt', 'model', 'scheduler', 'format'];
 
 export class Form {
@@ -124,7 +126,7 @@ export class Form {
     const { model } = this;
     const { limits } = this.#capabilities;
     const own = this.#settings.models?.[model.id] ?? {};
-    const defaults = { ...model.defaults, scheduler: '' };
+    const defaults = { ...model.defaults, scheduler: '', flow_shift: '' };
     const fields = this.#fields;
     const video = model.kind === 'video';
     const multiple = multipleOf(model.kind);
@@ -142,12 +144,15 @@ export class Form {
     fields.fps.limit({ min: 1, max: 60, step: 'any', sliderStep: 1 });
     fields.n.limit({ min: 1, max: limits.max_n });
     fields.seed.limit({ min: 0, max: kMaxSeed });
+    fields.flow_shift.limit({ min: 0.001, max: 1000, step: 'any' });
+    fields.quality.limit({ min: 1, max: 100 });
     for (const name of kOfModel) {
       fields[name].value = own[name] ?? (defaults[name] === undefined ? '' : controlValue(defaults[name]));
       fields[name].clearError();
     }
     if (fields.scheduler.control.selectedIndex < 0) fields.scheduler.value = '';  // the server has it no more
     fields.n.value = this.#settings.n ?? 1;
+    fields.quality.value = this.#settings.quality ?? '';
     fields.num_frames.enable(video);
     fields.fps.enable(video);
     fields.n.enable(!video);
@@ -178,6 +183,7 @@ export class Form {
     const size = `${width.value}x${height.value}`;
     for (const radio of document.querySelectorAll('#sizes input')) radio.checked = radio.value === size;
     const made = Math.floor((Math.max(1, frames.number ?? 1) - 1) / 4) * 4 + 1;  // as the server rounds
+    $('quality-box').hidden = this.model.kind !== 'image' || this.#fields.format.value === 'png';
     $('num_frames-hint').textContent =
       fps.number > 0 ? `${plural(made, 'frame')}, ${duration(made / fps.number)} long` : plural(made, 'frame');
   }
@@ -202,6 +208,7 @@ export class Form {
     settings.prompt = this.#fields.prompt.value;
     settings.negative_prompt = this.#fields.negative_prompt.value;
     settings.n = this.#fields.n.value;
+    settings.quality = this.#fields.quality.value;
     settings.models = { ...settings.models, [model.id]: Object.fromEntries(kOfModel.map((name) => [name, this.#fields[name].value])) };
     saveSettings(settings);
   }
@@ -246,7 +253,8 @@ export class Form {
     }
     const numbers = ['width', 'height', 'num_inference_steps', 'guidance_scale', ...(video ? ['num_frames', 'fps'] : ['n'])];
     for (const name of numbers) good = fields[name].check() && good;
-    good = fields.seed.check({ optional: true }) && good;
+    const optional = kOptional.filter((name) => fields[name].control.closest('[hidden]') === null);
+    for (const name of optional) good = fields[name].check({ optional: true }) && good;
     const { max_pixels: maxPixels } = this.#capabilities.limits;
     if (good && fields.width.number * fields.height.number > maxPixels) {
       fields.width.setError(`Width times height is at most ${maxPixels} here.`);
@@ -261,7 +269,7 @@ export class Form {
       request.negative_prompt = fields.negative_prompt.value;
     }
     for (const name of numbers) request[name] = fields[name].number;
-    if (fields.seed.number !== null) request.seed = fields.seed.number;
+    for (const name of optional) if (fields[name].number !== null) request[name] = fields[name].number;
     if (fields.scheduler.value !== '') request.scheduler = fields.scheduler.value;
     const loras = [...document.querySelectorAll('#loras input:checked')].map((box) => ({
       name: box.value,
@@ -299,9 +307,10 @@ export class Form {
     this.#settings[`${model.kind}_format`] = request.format;
     this.#settings.negative_prompt = request.negative_prompt ?? '';
     this.#settings.n = result ? 1 : (request.n ?? 1);
+    this.#settings.quality = request.quality ?? '';
     const own = {};
     for (const name of kOfModel) own[name] = request[name] ?? result?.[name] ?? made[name] ?? model.defaults[name] ?? '';
-    own.scheduler = request.scheduler ?? '';
+    for (const name of ['scheduler', 'flow_shift']) own[name] = request[name] ?? '';
     for (const name of kOfModel) own[name] = controlValue(own[name]);
     this.#settings.models = { ...this.#settings.models, [model.id]: own };
     this.#fields.prompt.value = request.prompt;

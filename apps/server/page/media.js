@@ -16,9 +16,10 @@ export const isVideo = (result) => result.content_type.startsWith('video/');
 /// What a result shows, in words: its prompt.
 export const altText = (job) => shorten(job.request.prompt || 'no prompt', 200);
 
-// Videos play while they are seen, unless somebody wants things to keep still.
+// Videos are fetched when they are seen first, and play while they are, unless somebody wants things to keep still.
 const seen = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) target.preload = 'metadata';
     if (isIntersecting && !calm.matches) target.play().catch(() => {});
     else target.pause();
   }
@@ -30,7 +31,7 @@ export function thumbnail(job, result, alt) {
   if (!isVideo(result)) {
     return el('img', { src: resultUrl(result), alt, loading: 'lazy', decoding: 'async', ...size });
   }
-  const video = el('video', { src: resultUrl(result), loop: true, playsinline: true, preload: 'metadata', 'aria-label': alt || null, ...size });
+  const video = el('video', { src: resultUrl(result), loop: true, playsinline: true, preload: 'none', 'aria-label': alt || null, ...size });
   if (alt === '') video.setAttribute('aria-hidden', 'true');
   video.muted = true;
   seen.observe(video);

@@ -1,0 +1,158 @@
+"""The page in a real browser on the real `swan serve`: the embedded model, a tiny one for videos, a tiny Sprint."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+
+from page_case import ENTER, PageCase, chromium
+
+PROGRAM = os.environ["SWAN_PROGRAM"]
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = SOURCE / "tests" / "golden" / "models"
+
+
+class Server:
+    """`swan serve` at a port that the system picks, the same one after `again`."""
+
+    def __init__(self, *arguments, keys=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="swan-page-")
+        self.arguments = arguments
+        self.environment = {**os.environ, "SWAN_EMBED_CACHE": "off", "OMP_WAIT_POLICY": "passive"}
+        self.environment.pop("SWAN_API_KEYS", None)
+        if keys:
+            self.environment["SWAN_API_KEYS"] = keys
+        # A build folder outside the tree is not beside the embedded models.
+        if SOURCE not in pathlib.Path(PROGRAM).resolve().parents:
+            self.environment.setdefault("SWAN_MODELS", str(SOURCE / "models"))
+        self.url = None
+        self.begin("0")
+
+    def begin(self, port):
+        self.log = open(os.path.join(self.folder.name, "log"), "ab")
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--port", port, "--data-dir", os.path.join(self.folder.name, "data"), *self.arguments],
+            stdout=subprocess.PIPE, stderr=self.log, env=self.environment, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("Serving on "):
+            with open(os.path.join(self.folder.name, "log"), encoding="utf-8") as log:
+                raise AssertionError(f"the server did not start: {line}{log.read()}")
+        self.url = line.split()[-1]
+
+    def kill(self):
+        self.process.kill()
+        self.reap()
+
+    def again(self):
+        self.begin(self.url.rsplit(":", 1)[1])
+
+    def reap(self):
+        self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.reap()
+        self.folder.cleanup()
+
+
+class RealServer(PageCase):
+    def start(self, *arguments, **options):
+        server = Server(*arguments, **options)
+        self.addCleanup(server.close)
+        return server
+
+    def test_pictures_videos_and_a_killed_server(self):
+        self.expected_errors = ("ERR_", "404")
+        server = self.start("--model", "emoji=embedded:swan-emoji-256", "--model", f"sprint={GOLDEN / 'sana_sprint'}", "--model",
+                            f"wan={GOLDEN / 'wan'}", "--preview-interval", "0.01")
+        self.open(server.url)
+
+        # A picture from a prompt. Its previews are pictures, and it is one itself.
+        self.assertEqual([chromium.value(name) for name in ("model", "width", "height")], ["emoji", "256", "256"])
+        chromium.click("#prompt")
+        chromium.keys("three strawberries on a blue background")
+        chromium.put("num_inference_steps", 4)
+        chromium.put("seed", 7)
+        chromium.with_control(ENTER)
+        preview = chromium.until("return document.querySelector('.card .preview')?.src", seconds=60)
+        self.assertTrue(preview.startswith("data:image/jpeg;base64,"))
+        self.tiles(1, seconds=60)
+        self.assertEqual(chromium.until("return document.querySelector('#gallery img').naturalWidth"), 256)
+        self.assertIn("Done in", chromium.run("return document.getElementById('announcer').textContent"))
+        chromium.click("#gallery .tile")
+        for part in ("emoji", "256 × 256", "7", "png"):
+            self.assertIn(part, chromium.text("#viewer-facts"))
+        with urllib.request.urlopen(chromium.run("return document.getElementById('viewer-download').href")) as answer:
+            self.assertIn("attachment", answer.headers["Content-Disposition"])
+            self.assertEqual(answer.read(8), b"\x89PNG\r\n\x1a\n")
+        chromium.click("#viewer-use")
+        chromium.until("return document.activeElement.id === 'prompt'")
+        self.assertEqual([chromium.value(name) for name in ("num_inference_steps", "seed")], ["4", "7"])
+
+        # Sprint takes no negative prompt, and the page asks for none.
+        chromium.put("negative_prompt", "blur")
+        chromium.put("model", "sprint")
+        self.assertTrue(chromium.run("return document.getElementById('negative_prompt').disabled"))
+        self.generate("a", width=64, height=64, n=2, num_inference_steps=1)
+        self.tiles(3, seconds=60)
+
+        # A video plays by itself, silent, again and again.
+        chromium.click("#kind-video")
+        self.generate("a wave", width=64, height=48, num_frames=9, num_inference_steps=2, negative_prompt="")
+        self.tiles(4, seconds=60)
+        video = "const v = document.querySelector('#gallery video'); "
+        chromium.run(video + "v.scrollIntoView()")
+        chromium.until(video + "return v.currentTime > 0.2", seconds=20)
+        self.assertEqual(chromium.run(video + "return [v.muted, v.loop, v.paused, v.videoWidth]"), [True, True, False, 64])
+
+        # One that waits long is cancelled.
+        chromium.click("#kind-image")
+        chromium.put("model", "emoji")
+        self.generate("a dog", num_inference_steps=100)
+        chromium.until("return document.querySelector('.card[data-status=running] progress')?.value > 0", seconds=60)
+        chromium.click(".card[data-status=running] button")
+        chromium.until("return document.querySelector('.card[data-status=running]') === null")
+
+        # Killed: what was made is there again, what was being made is not, and the page says so.
+        self.generate("a cat")
+        chromium.until_shown(".card[data-status=running]", seconds=60)
+        server.kill()
+        chromium.until_text("#banner", "cannot be reached")
+        server.again()
+        chromium.until("return document.getElementById('banner').hidden", seconds=30)
+        chromium.until_text(".card[data-status=failed]", "restarted before the job was done")
+        self.tiles(4)
+        chromium.click("#gallery li:last-child .tile")
+        self.assertEqual(chromium.text("#viewer-prompt"), "three strawberries on a blue background")
+        self.assertEqual(chromium.until("return document.querySelector('#viewer-media img').naturalWidth"), 256)
+        chromium.click("#viewer-delete")
+        chromium.click("#viewer-delete")
+        self.tiles(3)
+        self.finish()
+
+    def test_keys_and_refusals(self):
+        self.expected_errors = ("401", "429")
+        key = "a-key-of-some-length"
+        server = self.start("--model", f"sprint={GOLDEN / 'sana_sprint'}", "--rate-limit", "2", keys=f"me:{key}")
+        self.open(server.url)
+        chromium.until_shown("#key-dialog")
+        chromium.keys(key, ENTER)
+        chromium.until("return !document.getElementById('generate').disabled")
+        small = {"width": 64, "height": 64, "num_inference_steps": 1}
+        self.generate("a", **small)
+        self.tiles(1, seconds=60)
+        # Pictures are asked for without the key; their addresses have tokens.
+        self.assertEqual(chromium.until("return document.querySelector('#gallery img').naturalWidth"), 64)
+        self.generate("a", **small)
+        chromium.until_text("#form-error", "there may be room")
+        self.finish()
+
+
+if __name__ == "__main__":
+    unittest.main()
