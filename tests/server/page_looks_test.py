@@ -26,6 +26,16 @@ class Looks(PageCase):
         chromium.until_shown("#width-error")
         return server
 
+    def tab(self):
+        """Goes on to the next control, which is then to be seen: in the window, and not below something else."""
+        chromium.keys(TAB)
+        seen = chromium.run("""
+            const e = document.activeElement, box = e.getBoundingClientRect();
+            const target = e.matches('[type=radio]') ? e.closest('label') : e;
+            const top = document.elementFromPoint(box.left + box.width / 2, box.top + Math.min(box.height / 2, 20));
+            return e === document.body || target.contains(top);""")
+        self.assertTrue(seen, f"the focus is out of sight at {chromium.focus()}")
+
     def check_contrast(self, theme):
         chromium.until("return document.documentElement.dataset.theme === arguments[0]", theme)
         found = self.looks("contrasts")
@@ -81,6 +91,9 @@ class Looks(PageCase):
                 self.assertEqual(self.looks("overflowing"), [])
                 small = [t for t in self.looks("targets") if t["width"] < 43.5 or t["height"] < 43.5]
                 self.assertEqual(small, [], "too small for a finger")
+                chromium.run("scrollTo(0, 0); document.getElementById('prompt').focus()")
+                while chromium.focus() != "generate":
+                    self.tab()
                 chromium.run("document.querySelector('#gallery .tile').click()")
                 chromium.until_shown("#viewer")
                 self.assertEqual(self.looks("overflowing"), [])
@@ -94,14 +107,7 @@ class Looks(PageCase):
 
         def tab_to(condition, most=60):
             for _ in range(most):
-                chromium.keys(TAB)
-                # What has the focus is seen: in the window, not below something else, with an outline.
-                seen = chromium.run("""
-                    const e = document.activeElement, box = e.getBoundingClientRect();
-                    const target = e.matches('[type=radio]') ? e.closest('label') : e;
-                    const top = document.elementFromPoint(box.left + box.width / 2, box.top + Math.min(box.height / 2, 20));
-                    return e === document.body || target.contains(top) || e.contains(top);""")
-                self.assertTrue(seen, f"the focus is out of sight at {chromium.focus()}")
+                self.tab()
                 if chromium.run(f"const e = document.activeElement; return {condition}"):
                     return
             self.fail(f"not reached by the tab key: {condition}")
