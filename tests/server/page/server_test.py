@@ -11,7 +11,7 @@ import urllib.request
 from page_case import ENTER, PageCase, chromium
 
 PROGRAM = os.environ["SWAN_PROGRAM"]
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
 GOLDEN = SOURCE / "tests" / "golden" / "models"
 
 

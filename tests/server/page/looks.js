@@ -1,4 +1,4 @@
-// What a page looks like, measured: run in the page by page_test.py, each function by its name.
+// What a page looks like, measured: run in the page by looks_test.py, each function by its name.
 
 const visible = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && element.getClientRects().length > 0;
 

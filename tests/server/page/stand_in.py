@@ -1,7 +1,7 @@
 """A stand-in for `swan serve` that can be told to misbehave: the native API of docs/openapi.json as far as the page uses
-it, with made-up pictures. The page's faults are tried on it (page_fault_test.py), and by hand:
+it, with made-up pictures. The page's faults are tried on it (work_test.py), and by hand:
 
-    python3 tests/server/stand_in.py --port 7861 --step 0.3
+    python3 tests/server/page/stand_in.py --port 7861 --step 0.3
 """
 
 import argparse
@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-PAGE = Path(__file__).resolve().parents[2] / "apps/server/page"
+PAGE = Path(__file__).resolve().parents[3] / "apps/server/page"
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
          ".svg": "image/svg+xml"}
 # As apps/server/routes/page.cpp sends it.
