@@ -52,8 +52,8 @@ void Stages::end() {
 
 bool Stages::preview_due(int step) {
   const auto now = std::chrono::steady_clock::now();
-  if (!watched() || step >= total_ ||
-      std::chrono::duration<double>(now - previewed_).count() < callbacks_.preview_interval)
+  if (!watched() || step >= total_) return false;
+  if (previewed_ && std::chrono::duration<double>(now - *previewed_).count() < callbacks_.preview_interval)
     return false;
   previewed_ = now;
   return true;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,7 +54,7 @@ class Stages {
   std::string name_;
   int done_ = 0, total_ = 0;
   std::chrono::steady_clock::time_point start_;
-  std::chrono::steady_clock::time_point previewed_;  // none yet: the clock's beginning
+  std::optional<std::chrono::steady_clock::time_point> previewed_;  // when a preview was last due
   std::vector<std::pair<std::string, double>> seconds_;
   std::vector<std::pair<std::string, size_t>> peaks_;
   size_t before_ = 0;  ///< the process's largest resident set before the current stage
