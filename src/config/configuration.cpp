@@ -130,7 +130,7 @@ Configuration resolve(const Inputs& inputs, const Schema& schema) {
   c.root.kind = Value::Kind::kMap;
   Layers layers(c);
   layers.add("built-in defaults", defaults(schema));
-  for (const FileLayer& file : files.layers()) layers.add(name_of(file), file.value);
+  for (const FileLayer& file : files.layers()) layers.add(name_of(file), own_values(*file.value));
   layers.add("environment variables SWAN__SECTION__KEY",
              read_variables(inputs.variables, schema, layers.next(), problems));
   layers.add("--set", read_settings(inputs.settings, schema, layers.next(), problems));

@@ -31,14 +31,15 @@ std::string identity_of(const std::string& path) {
   return error ? path : canonical.string();
 }
 
-// The value without what is not a part of the whole.
-Value own_values(const Value& document) {
-  Value own = document;
-  std::erase_if(own.members, [](const Member& m) { return m.key == kExtends || m.key == kEnvironments; });
+}  // namespace
+
+Value own_values(const Value& map) {
+  Value own{.kind = Value::Kind::kMap, .origin = map.origin};
+  for (const Member& member : map.members) {
+    if (member.key != kExtends && member.key != kEnvironments) own.members.push_back(member);
+  }
   return own;
 }
-
-}  // namespace
 
 std::string read_file(const std::string& path) {
   std::error_code error;
@@ -119,12 +120,11 @@ void Files::add_file(const std::string& path, const std::string& extended_by) {
   extend(document);
   open_.pop_back();
   if (document.value.kind != Value::Kind::kMap) return;  // which a schema refuses
-  layers_.push_back(
-      {.path = document.path, .extended_by = extended_by, .environment = {}, .value = own_values(document.value)});
+  layers_.push_back({.path = document.path, .extended_by = extended_by, .environment = {}, .value = &document.value});
   const Value* environments = document.value.find(kEnvironments);
   const Value* chosen = environments == nullptr || environment_.empty() ? nullptr : environments->find(environment_);
   if (chosen == nullptr || chosen->kind != Value::Kind::kMap) return;
-  layers_.push_back({.path = document.path, .extended_by = extended_by, .environment = environment_, .value = *chosen});
+  layers_.push_back({.path = document.path, .extended_by = extended_by, .environment = environment_, .value = chosen});
 }
 
 const Files::Document& Files::read(const std::string& path, const std::string& identity) {

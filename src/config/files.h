@@ -13,10 +13,13 @@ namespace swan::config {
 /// A configuration file's part of the whole.
 struct FileLayer {
   std::shared_ptr<const std::string> path;
-  std::string extended_by;  ///< the file that asked for it; empty: --config did
-  std::string environment;  ///< its section of this name; empty: its own values
-  Value value;              ///< a map, without `extends` and `environments`
+  std::string extended_by;       ///< the file that asked for it; empty: --config did
+  std::string environment;       ///< its section of this name; empty: its own values
+  const Value* value = nullptr;  ///< a map, of the document or its environment; Files keeps it
 };
+
+/// A document or an environment without `extends` and `environments`, which are no part of the whole.
+[[nodiscard]] Value own_values(const Value& map);
 
 /// Reads configuration files with those that they extend.
 class Files {

@@ -37,14 +37,14 @@ Value value_of(const std::string& text, const Field* field, const Origin& origin
   return value;
 }
 
-// Puts a value where its path says, making the maps on the way.
-void put(Value& root, const std::string& path, Value value, const Origin& origin) {
+// Lays a value where its path says, making the maps on the way.
+void put(Value& root, const std::string& path, const Value& value, const Origin& origin) {
   Value* at = &root;
   for (const std::string& key : split_path(path)) {
     at->origin = origin;
     at = &at->at(key);
   }
-  *at = std::move(value);
+  merge(*at, value);
 }
 
 // Says that a path is none. @param spelled  how a path is written there
@@ -134,7 +134,7 @@ Value read_options(const std::vector<TypedOption>& options, const Schema& schema
       value.items.back().literal = true;
     }
     if (value.items.size() == 1) value = Value(value.items.front());
-    put(root, option.path, std::move(value), origin);
+    put(root, option.path, value, origin);
   }
   return root;
 }

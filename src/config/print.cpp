@@ -89,6 +89,7 @@ void walk(const Value& map, const Schema& schema, const std::string& path, int d
     const Value* value = map.find(key);
     if (value == nullptr) continue;
     const std::string at = joined(path, key);
+    if (value->kind == Value::Kind::kNull && schema.is_section(at)) continue;  // nothing below its name
     if (value->kind == Value::Kind::kMap && !value->members.empty()) {
       on_map(depth, key);
       walk(*value, schema, at, depth + 1, on_map, on_leaf);

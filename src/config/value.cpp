@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace swan::config {
@@ -111,17 +112,26 @@ Value text_value(std::string text, const Origin& origin) {
 void merge(Value& base, const Value& over) {
   if (base.kind == Value::Kind::kMap && over.kind == Value::Kind::kMap) {
     base.origin = over.origin;
+    // Keys of the base by name: hostile maps are long.
+    std::unordered_map<std::string_view, size_t> places;
+    for (size_t i = 0; i < base.members.size(); ++i) places.emplace(base.members[i].key, i);
+    std::vector<const Member*> added;
     for (const Member& member : over.members) {
-      if (Value* there = base.find(member.key)) {
-        merge(*there, member.value);
+      const auto there = places.find(member.key);
+      if (there != places.end()) {
+        merge(base.members[there->second].value, member.value);
       } else {
-        base.members.push_back(member);
+        added.push_back(&member);
       }
     }
+    for (const Member* member : added) base.members.push_back(*member);
     return;
   }
+  if (base.kind == Value::Kind::kMap && over.kind == Value::Kind::kNull) return;  // "sampling:" with nothing below it
+  constexpr size_t kRemembered = 16;                                              // of what was replaced
   std::vector<Origin> overridden = std::move(base.overridden);
   if (base.kind != Value::Kind::kMap) overridden.push_back(base.origin);
+  if (overridden.size() > kRemembered) overridden.erase(overridden.begin());
   base = over;
   base.overridden = std::move(overridden);
 }

@@ -71,7 +71,8 @@ struct Member {
 [[nodiscard]] Value plain_value(std::string text, const Origin& origin);
 [[nodiscard]] Value text_value(std::string text, const Origin& origin);
 
-/// Lays `over` on `base`: maps merge, anything else replaces.
+/// Lays `over` on `base`: maps merge, anything else replaces; but a map without a value (`sampling:` and nothing below
+/// it, which is null) leaves what there is.
 void merge(Value& base, const Value& over);
 
 /// "sampling.seed" as its names.

@@ -73,6 +73,8 @@ TEST(Fuzz, Loras) {
 
 TEST(Fuzz, Configurations) { run("config", 6000, mutate, read_as_config); }
 
+TEST(Fuzz, ConfigurationFiles) { run("yaml", 6000, mutate, read_as_configuration); }
+
 TEST(Fuzz, ModelIndices) {
   const support::TempDir dir;
   RepositoryTarget target(dir.path(), kCorpus);

@@ -7,10 +7,16 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "config/interpolate.h"
+#include "config/print.h"
+#include "config/to_json.h"
+#include "config/validate.h"
+#include "config/yaml.h"
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/key_tables.h"
 #include "io/config.h"
@@ -143,6 +149,50 @@ bool read_as_checkpoint(std::string_view bytes) {
           throw std::runtime_error("a tensor is not what the file's entry says");
         touch(tensor);
       });
+  });
+}
+
+bool read_as_configuration(std::string_view bytes) {
+  using config::Type;
+  static const config::Schema schema({{"variables", ""}, {"sampling", ""}, {"model", ""}},
+                                     {{.path = "variables", .type = Type::kMap},
+                                      {.path = "sampling.steps", .type = Type::kInteger, .minimum = 1, .maximum = 1000},
+                                      {.path = "sampling.guidance_scale", .type = Type::kNumber, .choices = {"none"}},
+                                      {.path = "sampling.sigmas", .type = Type::kNumbers},
+                                      {.path = "sampling.seed", .type = Type::kIntegers, .minimum = 0},
+                                      {.path = "model.model"},
+                                      {.path = "model.dtype", .choices = {"auto", "f32"}},
+                                      {.path = "model.lora", .type = Type::kTexts},
+                                      {.path = "model.memory_budget", .type = Type::kSize},
+                                      {.path = "model.fuse_lora", .type = Type::kFlag}});
+  static const config::Validator validator(schema);
+  const config::Variables variables = {{"HOME", "/home"}, {"N", "12"}};
+  const config::Origin origin{.source = config::Origin::Source::kFile, .name = std::make_shared<std::string>("f")};
+  return accepts([&] {
+    config::Configuration c;
+    config::Problems problems;
+    c.root = config::read_yaml(bytes, origin, problems);
+    if (problems.empty()) validator.check(c.root, problems);
+    config::throw_any(problems);
+    std::erase_if(c.root.members,
+                  [](const config::Member& m) { return m.key == "extends" || m.key == "environments"; });
+    config::interpolate(c.root, schema, variables, problems);
+    config::throw_any(problems);
+    validator.check(c.root, problems);
+    config::throw_any(problems);
+    for (const char* path : {"sampling.seed", "sampling.sigmas", "model.lora", "model.fuse_lora"}) {
+      if (const config::Value* value = c.find(path)) {
+        static_cast<void>(config::option_texts(*value, schema.find(path)->type));
+      }
+    }
+    static_cast<void>(config::to_yaml(c, schema, true));
+    config::Configuration again;
+    const std::string printed = config::to_yaml(c, schema, false);
+    again.root = config::read_yaml(printed, origin, problems);
+    config::interpolate(again.root, schema, variables, problems);
+    if (!problems.empty()) throw std::runtime_error("what is printed is refused: " + problems.front().str());
+    if (config::to_json_text(again, schema, false) != config::to_json_text(c, schema, false))
+      throw std::runtime_error("what is printed is something else: " + printed);
   });
 }
 

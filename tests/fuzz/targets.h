@@ -16,6 +16,10 @@ bool read_as_pickle(std::string_view bytes);
 bool read_as_checkpoint(std::string_view bytes);
 bool read_as_config(std::string_view bytes);
 
+/// A configuration file: reads and checks it, replaces its references and prints it.
+/// @throws std::runtime_error also when what is printed does not give the same again
+bool read_as_configuration(std::string_view bytes);
+
 /// Cleans the bytes as a prompt of every model, which takes any: the result is UTF-8 without whitespace at its ends.
 /// @throws std::runtime_error when it is not
 void clean_as_prompt(std::string_view bytes);

@@ -1,4 +1,5 @@
 // Which value counts: files and what they extend, environments, variables, --set, options.
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "config_testing.h"
@@ -59,6 +60,8 @@ TEST_F(Layers, NullTakesAValueAway) {
   const Configuration c = resolved("extends: a.yaml\nmodel: {model: ~, dtype: null}\n");
   EXPECT_EQ(c.find("model.model"), nullptr);
   EXPECT_EQ(c.find("model.dtype"), nullptr);
+  // A section of which all keys are comments is null too.
+  EXPECT_EQ(text(resolved("extends: a.yaml\nmodel:\n"), "model.dtype"), "f32");
 }
 
 TEST_F(Layers, ParentsComeInTheirOrderAndFromTheirFolder) {
@@ -114,6 +117,25 @@ TEST_F(Layers, AFileMayBeExtendedTwiceButNotWithoutEnd) {
     write("f" + std::to_string(i) + ".yaml", "extends: [" + below + ", " + below + "]\n");
   }
   EXPECT_NE(refused("extends: f39.yaml\n").find("more than 256 configuration files are extended"), std::string::npos);
+}
+
+TEST_F(Layers, LargeFilesManyTimesCostLittle) {
+  std::string large = "variables:\n";
+  for (int i = 0; i < 9000; ++i) large += "  k" + std::to_string(i) + ": 1\n";
+  write("large.yaml", large);
+  std::string all = "extends: [large.yaml";
+  for (int i = 0; i < 50; ++i) all += ", large.yaml";
+  const auto begin = std::chrono::steady_clock::now();
+  const Configuration c = resolved(all + "]\n");
+  EXPECT_EQ(text(c, "variables.k8999"), "1");
+  EXPECT_LE(c.find("variables.k0")->overridden.size(), 16U);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST_F(Layers, SettingsOfOneSectionAddUp) {
+  inputs_.settings = {"sampling.steps=3", "sampling={width: 8, seed: [1]}", "sampling.height=9"};
+  const Configuration c = resolve(inputs_, schema_);
+  EXPECT_EQ(text(c, "sampling.steps") + text(c, "sampling.width") + text(c, "sampling.height"), "389");
 }
 
 TEST_F(Layers, FilesThatCannotBeReadAreNamed) {
