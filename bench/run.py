@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import config_section  # noqa: E402
 
 def run(command, **kwargs):
     """Runs a command; returns its output, wall seconds and peak resident bytes."""
@@ -188,7 +190,7 @@ def main():
     parser.add_argument("--full-video-model", help="a Wan 2.1 1.3B repository to use for (f) instead of making one")
     parser.add_argument("--only", choices=list("abcdef"), action="append")
     parser.add_argument("--output", default=ROOT / "build/bench.json")
-    args = parser.parse_args()
+    args = config_section.parse_args(parser, "evaluation", os.environ.get("SWAN_PROGRAM", str(build / "swan")))
     if shutil.which(args.python) is None or subprocess.run(
         [args.python, "-c", "import torch, diffusers, transformers"], check=False, stderr=subprocess.DEVNULL
     ).returncode:

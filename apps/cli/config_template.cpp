@@ -55,7 +55,7 @@ std::string form_of(const config::Field& field) {
 }
 
 constexpr const char* kHead = R"(# yaml-language-server: $schema=swan.schema.json
-# A configuration of Swan. Every key that there is stands here in a comment; take the "# " off those that you want.
+# A configuration of Swan. Every key that there is stands here after a "#", which you take off those that you want.
 # Use it:   swan image "a red fox" --config FILE        Look at it:   swan config show --config FILE --origin
 # The schema, for your editor:   swan config schema > swan.schema.json
 #
@@ -63,20 +63,20 @@ constexpr const char* kHead = R"(# yaml-language-server: $schema=swan.schema.jso
 # --set sampling.seed=7, and options on the command line.
 
 # Files that this one is laid on, relative to it, or presets that come with Swan:
-# extends: preset:sana-1.6b-1024
+#extends: preset:sana-1.6b-1024
 
 # Values of your own, for use elsewhere as ${variables.folder}; ${env:HOME} and ${env:HOME:-/tmp} are variables of the
 # environment, and $${ stands for the characters themselves:
-# variables:
-#   folder: ${env:HOME}/models
+#variables:
+#  folder: ${env:HOME}/models
 )";
 
 constexpr const char* kTail = R"(
 # Sections that --env prod (or SWAN_ENV=prod) lays over the rest:
-# environments:
-#   prod:
-#     output:
-#       quiet: true
+#environments:
+#  prod:
+#    output:
+#      quiet: true
 )";
 
 }  // namespace
@@ -91,7 +91,7 @@ std::string config_template(const config::Schema& schema) {
       const std::string key = field.path.substr(section.name.size() + 1);
       if (key.find('.') != std::string::npos) continue;  // of a map within the section, which the schema explains
       keys += "\n" + commented(field.description, "  ");
-      keys += fmt::format("  # {}: {}\n", key, form_of(field));
+      keys += fmt::format("  #{}: {}\n", key, form_of(field));
     }
     if (!keys.empty()) out += fmt::format("\n{}{}:\n{}", commented(section.description, ""), section.name, keys);
   }

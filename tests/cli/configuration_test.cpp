@@ -10,6 +10,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "config/files.h"
 #include "run_program.h"
 
 namespace swan::cli {
@@ -187,6 +188,26 @@ TEST_F(Configured, ReportsForProgramsCanBeConfigured) {
   const Outcome o = image({"a fox", "--config", file});
   EXPECT_EQ(o.code, kExitUsage);
   EXPECT_NE(json::parse(o.out)["error"]["message"].get<std::string>().find("--seed comes from"), std::string::npos);
+}
+
+TEST_F(Configured, EveryPresetRuns) {
+  const Variable configs("SWAN_CONFIGS", SWAN_SOURCE_DIR "/configs");
+  int models = 0;
+  for (const std::string& name : config::preset_names(SWAN_SOURCE_DIR "/configs")) {
+    // Those to lay over others name presets that the fake engine lacks; cli.config checks them.
+    if (name.starts_with("wan-") && name != "wan-base" && !name.starts_with("wan-2.1")) continue;
+    const bool video = name.find("wan") != std::string::npos;
+    fake_engine() = {};
+    const Outcome o = video ? run_swan({"video", "a wave", "--config", name, "-o", path("v.mp4")})
+                            : image({"a fox", "--config", name});
+    EXPECT_EQ(o.code, kExitDone) << name << ": " << o.err;
+    models += fake_engine().model.empty() ? 0 : 1;
+  }
+  EXPECT_EQ(models, 15);
+  // A distilled model's preset takes the place of what all models of its family have.
+  ASSERT_EQ(run_swan({"video", "a wave", "--config", "fastwan-2.1-t2v-14b", "-o", path("v.mp4")}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, "FastVideo/FastWan2.1-T2V-14B-Diffusers");
+  EXPECT_EQ(fake_engine().video_requests.back().num_frames, 61);
 }
 
 // One definition: what can be typed can be configured, and what can be configured can be typed or says why not.

@@ -7,14 +7,18 @@ reconstructions.  The video autoencoder sees whole 17-frame clips: small crops f
 """
 import argparse
 import os
+import sys
 import time
 
 import torch
 import torch.nn.functional as F
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
 import models
 from common import EMA, Clock, load_autoencoder, log, save_parts
 from compose import Compositor
+from config_section import parse_args
 from scenes import scene_pool, take
 
 KL = {"image": 3e-3, "video": 3e-4}
@@ -46,7 +50,7 @@ def main():
     ap.add_argument("--whole", type=float, default=.35, help="part of the time on whole frames (video)")
     ap.add_argument("--procs", type=int, default=14)
     ap.add_argument("--save-every", type=float, default=2.5)
-    a = ap.parse_args()
+    a = parse_args(ap, "training")
     t_start = time.time()
     cuda = torch.cuda.is_available()
     dev = "cuda" if cuda else "cpu"

@@ -15,14 +15,18 @@ T0 = time.time()  # the time limit holds for the slow imports too
 
 import argparse
 import os
+import sys
 import traceback
 
 import torch
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 import models
 from common import EMA, Clock, load_module, load_parts, log, part_of, prefixed, save_parts
 from compose import Compositor, load_objects
 from conditioning import ImageCaptions, VideoCaptions, open_text
+from config_section import parse_args
 from grammar import STILL_KINDS, VIDEO_OBJECTS
 from latents import LatentPool, frozen_encoder
 from scenes import load_tokenizer, scene_pool
@@ -59,7 +63,7 @@ def options():
     ap.add_argument("--graph", type=int, default=1, help="a video step as one CUDA graph")
     ap.add_argument("--open-text", type=int, default=0, help="see conditioning.open_text (video, without a state)")
     ap.add_argument("--save-every", type=float, default=4)
-    return ap.parse_args()
+    return parse_args(ap, "training")
 
 
 def pools(a, fam, dev):
