@@ -28,8 +28,15 @@ struct LoraArguments {
   bool fuse_lora = false;
 };
 
+/// Where models of a hub come from.
+struct HubArguments {
+  std::optional<std::string> revision;
+  std::optional<std::string> endpoint;
+  bool offline = false;
+};
+
 /// Parts of a model from elsewhere.
-struct ModelFileArguments {
+struct ModelFileArguments : HubArguments {
   std::optional<std::string> transformer;
   std::optional<std::string> text_encoder;
   std::optional<std::string> vae;
@@ -139,7 +146,7 @@ struct ConvertArguments : ModelFileArguments, ConfigArguments, ReportArguments {
 };
 
 /// `swan info`
-struct InfoArguments : ConfigArguments {
+struct InfoArguments : HubArguments, ConfigArguments {
   std::optional<std::string> model;
   std::optional<std::string> variant;
   bool json = false;
@@ -153,6 +160,16 @@ struct ConfigCommandArguments : ConfigArguments {
   bool origin = false;
 };
 
+/// `swan pull`
+struct PullArguments : HubArguments, ReportArguments, ConfigArguments {
+  std::vector<std::string> models;
+  std::optional<std::string> variant;
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  std::optional<std::string> connections;
+  bool dry_run = false;
+};
+
 /// `swan completion`
 struct CompletionArguments {
   std::optional<std::string> shell;
@@ -160,7 +177,7 @@ struct CompletionArguments {
 
 /// The whole command line.
 struct Arguments {
-  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kConvert, kConfig, kCompletion };
+  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kConvert, kPull, kConfig, kCompletion };
 
   Command command = Command::kHelp;
   std::string help;  ///< for kHelp, what to print
@@ -170,6 +187,7 @@ struct Arguments {
   InfoArguments info;
   ConvertArguments convert;
   ConfigCommandArguments config;
+  PullArguments pull;
   CompletionArguments completion;
 };
 

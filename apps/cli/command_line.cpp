@@ -104,6 +104,7 @@ Arguments::Command command_of(const std::string& name) {
   if (name == "embed") return Arguments::Command::kEmbed;
   if (name == "config") return Arguments::Command::kConfig;
   if (name == "convert") return Arguments::Command::kConvert;
+  if (name == "pull") return Arguments::Command::kPull;
   return name == "info" ? Arguments::Command::kInfo : Arguments::Command::kCompletion;
 }
 

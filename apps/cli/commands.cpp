@@ -193,6 +193,21 @@ void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
          {.path = "input.from"}, file());
 }
 
+// The revision of a configuration's model goes with it.
+const ConfigKey kModelRevision = {.path = "model.revision", .yields_to = {"model.model"}, .needs = {"model.model"}};
+
+// @param revision  the key of --revision;  @param of  which model's it is: "the hub's model"
+void add_hub(OptionSet& o, HubArguments& a, const ConfigKey& revision, const char* of) {
+  o.text("--revision", a.revision, "NAME",
+         fmt::format("Of {}: a branch, a tag, a commit or refs/pr/N (default: main; the same as @NAME after the name)",
+                     of),
+         revision);
+  o.text("--endpoint", a.endpoint, "URL",
+         "Another hub, such as a mirror (default: $HF_ENDPOINT, or https://huggingface.co)", {.path = "hub.endpoint"});
+  o.flag("--offline", a.offline, "Use what is in the cache and ask no hub; the same as HF_HUB_OFFLINE=1",
+         {.path = "hub.offline", .type = Type::kFlag, .standard = "false"});
+}
+
 // @param section  of a configuration
 void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& section, const std::string& transformer,
                      const char* none) {
@@ -213,9 +228,12 @@ void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& sec
 
 void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
   o.group("Model");
-  o.text("--model", a.model, "DIR|FILE",
-         fmt::format("Repository in diffusers' layout, or the file of a transformer (default: {})", embedded),
+  o.text("--model", a.model, "DIR|FILE|ID",
+         fmt::format("Repository in diffusers' layout, or the file of a transformer: on disk, or of a hub (org/name, "
+                     "org/name@revision, org/name/file.gguf), which is downloaded once (default: {})",
+                     embedded),
          {.path = "model.model"}, file());
+  add_hub(o, a, kModelRevision, "the hub's model");
   add_model_files(o, a, "model", "Transformer instead of that of --model, or without one",
                   " (none, here and below: without that of --from)");
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors",
@@ -421,10 +439,11 @@ void define_embed(CLI::App& program, EmbedArguments& a, OptionTable& table) {
 void define_info(CLI::App& program, InfoArguments& a, OptionTable& table) {
   OptionSet o(add_command(program, "info", "Show what a model or a file is, holds and lacks", kInfoExamples), table);
   o.text("MODEL", a.model, "",
-         "Repository in diffusers' layout, a component's folder, or a file of weights or a LoRA (default: the embedded "
-         "emoji model)",
+         "Repository in diffusers' layout, a component's folder, or a file of weights or a LoRA, on disk or of a hub "
+         "(org/name), which is downloaded once (default: the embedded emoji model)",
          {.path = "model.model"}, file());
   o.text("--variant", a.variant, "NAME", "Look at this variant's weights, such as fp16", {.path = "model.variant"});
+  add_hub(o, a, kModelRevision, "a hub's model");
   o.flag("--json", a.json, "Report on one line of JSON",
          {.path = "output.json", .type = Type::kFlag, .standard = "false"});
   o.configuration(a);
@@ -439,6 +458,7 @@ void define_convert(CLI::App& program, ConvertArguments& a, OptionTable& table) 
   o.group("Model");
   add_model_files(o, a, "convert", "Transformer instead of that which is read", "");
   o.text("--variant", a.variant, "NAME", "Read weights of this variant, such as fp16", {.path = "convert.variant"});
+  add_hub(o, a, {.path = "convert.revision"}, "a hub's model that is read");
 
   o.group("Result");
   o.text("--to", a.to, "LAYOUT",
@@ -449,6 +469,28 @@ void define_convert(CLI::App& program, ConvertArguments& a, OptionTable& table) 
          {.path = "convert.dtype", .standard = "auto"}, choice({"auto", "f32", "bf16", "f16"}));
   o.text("--max-shard-size", a.max_shard_size, "SIZE", "Cut weights that are larger into several files (default 5GB)",
          {.path = "convert.max_shard_size", .type = Type::kSize});
+  add_report(o, a);
+  o.configuration(a);
+}
+
+void define_pull(CLI::App& program, PullArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "pull", "Download models from a hub", kPullExamples), table);
+  o.positionals("ID", a.models, "Models: org/name, org/name@revision, or a file or folder in one (org/name/file.gguf)",
+                no_key("what one command fetches"));
+  o.group("Files");
+  o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16, where there are such",
+         {.path = "model.variant"});
+  o.list("--include", a.include, "GLOB",
+         "Files that match this, such as *.json, instead of those that Swan needs; may be repeated",
+         {.path = "hub.include", .type = Type::kTexts});
+  o.list("--exclude", a.exclude, "GLOB", "Leave out files that match this; may be repeated",
+         {.path = "hub.exclude", .type = Type::kTexts});
+  o.flag("--dry-run", a.dry_run, "Say what would be downloaded", no_key("it is about one command, not about models"));
+  o.group("Hub");
+  add_hub(o, a, {.path = "hub.revision"}, "models without @");
+  o.text(
+      "--connections", a.connections, "N", "Connections at once, 1 to 64 (default 8)",
+      {.path = "hub.connections", .type = Type::kInteger, .minimum = 1, .maximum = kMaxConnections, .standard = "8"});
   add_report(o, a);
   o.configuration(a);
 }
@@ -482,6 +524,7 @@ void define_commands(CLI::App& program, Arguments& arguments, OptionTable& table
   define_embed(program, arguments.embed, table);
   define_info(program, arguments.info, table);
   define_convert(program, arguments.convert, table);
+  define_pull(program, arguments.pull, table);
   define_config(program, arguments.config, table);
   define_completion(program, arguments.completion, table);
 }
@@ -549,6 +592,16 @@ std::vector<std::string> familiar_options(const std::string& name) {
       {"image-strength", {"strength"}},
       {"pag", {"pag-scale"}},
       {"pag-applied-layers", {"pag-layers"}},
+      {"download", {"model"}},
+      {"repo", {"model"}},
+      {"repo-id", {"model"}},
+      {"local-files-only", {"offline"}},
+      {"allow-patterns", {"include"}},
+      {"ignore-patterns", {"exclude"}},
+      {"max-workers", {"connections"}},
+      {"branch", {"revision"}},
+      {"commit", {"revision"}},
+      {"mirror", {"endpoint"}},
       {"control", {"control-image"}},
       {"controlnet-image", {"control-image"}},
       {"controlnet-scale", {"control-scale"}},

@@ -51,6 +51,20 @@ void Console::progress(const std::string& stage, int done, int total) {
   printer_.update(run_ + stage, done, total);
 }
 
+void Console::transfer(const HubProgress& p) {
+  if (quiet_) return;
+  const std::lock_guard lock(mutex_);
+  printer_.update_bytes(p.stage, fmt::format("{}/{} files", p.files_done, p.files), p.bytes_done, p.bytes,
+                        p.bytes_per_second, p.seconds_left);
+}
+
+void Console::say(const std::string& message) {
+  if (quiet_) return;
+  const std::lock_guard lock(mutex_);
+  printer_.finish();
+  print_error("swan: " + message);
+}
+
 void Console::finish() {
   const std::lock_guard lock(mutex_);
   printer_.finish();

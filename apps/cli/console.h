@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "swan/hub.h"
 #include "swan/log.h"
 #include "swan/progress.h"
 
@@ -32,6 +33,10 @@ class Console {
   /// Says with the progress that follows which of several runs it is of: "[2/5] denoise".
   void begin_run(size_t index, size_t count);
   void progress(const std::string& stage, int done, int total);
+  /// How far a download or an upload has come.
+  void transfer(const HubProgress& progress);
+  /// Says something about what is being done, unless it is quiet.
+  void say(const std::string& message);
   /// Ends the progress line, so that something else can be printed.
   void finish();
 

@@ -6,6 +6,7 @@
 
 #include "cli/cancel.h"
 #include "cli/console.h"
+#include "cli/hub_options.h"
 #include "cli/info_report.h"
 #include "cli/model_options.h"
 #include "cli/report.h"
@@ -84,8 +85,9 @@ std::string report_text(const ConvertResult& result, const ConvertJob& job) {
 void run_convert(const ConvertArguments& arguments) {
   const Stopwatch total;
   const std::atomic<bool>& cancelled = cancel_on_signal(arguments.quiet);
-  const ConvertJob job = for_command("convert", [&] { return convert(arguments); });
+  ConvertJob job = for_command("convert", [&] { return convert(arguments); });
   Console console(arguments.quiet, arguments.verbose);
+  for_command("convert", [&] { fetch_models(arguments, console, cancelled, job.input, job.files); });
   Callbacks callbacks;
   callbacks.cancel = &cancelled;
   callbacks.progress = [&console](const std::string& stage, int done, int all) { console.progress(stage, done, all); };

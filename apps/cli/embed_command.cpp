@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 
 #include "cli/cancel.h"
 #include "cli/console.h"
+#include "cli/hub_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -33,7 +35,8 @@ struct EmbedJob {
   std::string output = "out.safetensors";
 };
 
-EmbedJob convert(const EmbedArguments& a) {
+// @param fetch  makes paths of names of a hub, before the model is looked at
+EmbedJob convert(const EmbedArguments& a, const std::function<void(EmbedJob&)>& fetch) {
   check_report(a);
   EmbedJob job;
   set_model(a, job.model, job.load, job.threads);
@@ -51,6 +54,7 @@ EmbedJob convert(const EmbedArguments& a) {
   if (a.max_sequence_length) job.max_sequence_length = parse_max_sequence_length(*a.max_sequence_length);
   if (a.output) job.output = *a.output;
 
+  fetch(job);
   std::string kind = "image";
   if (a.kind) kind = parse_choice("--kind", *a.kind, {"image", "video"});
   const std::string& model = job.model.empty() ? job.load.transformer : job.model;
@@ -110,10 +114,13 @@ BothEmbeddings embed_for_videos(const EmbedJob& job, const Callbacks& callbacks)
 void run_embed(const EmbedArguments& arguments) {
   const Stopwatch total;
   const std::atomic<bool>& cancelled = cancel_on_signal(arguments.quiet);
-  const EmbedJob job = for_command("embed", [&] { return convert(arguments); });
-  check_writable(job.output);
-
   Console console(arguments.quiet, arguments.verbose);
+  const EmbedJob job = for_command("embed", [&] {
+    return convert(arguments, [&](EmbedJob& made) {
+      check_writable(made.output);
+      fetch_models(arguments, console, cancelled, made.model, made.load);
+    });
+  });
   if (job.threads > 0) set_threads(job.threads);
   Callbacks callbacks;
   callbacks.cancel = &cancelled;

@@ -9,6 +9,7 @@ inline constexpr const char* kProgramExamples = R"(Examples:
   swan video "a red ball rolls over the grass"
   swan image --help
   swan info models/swan-emoji-256
+  swan pull Efficient-Large-Model/Sana_600M_512px_diffusers
   source <(swan completion bash))";
 
 inline constexpr const char* kImageExamples = R"(Examples:
@@ -68,6 +69,17 @@ inline constexpr const char* kConvertExamples = R"(Examples:
   swan convert wan/transformer wan.safetensors --to original
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.)";
+
+inline constexpr const char* kPullExamples = R"(Examples:
+  swan pull Efficient-Large-Model/Sana_600M_512px_diffusers --variant fp16
+  swan image "a lighthouse" --model Efficient-Large-Model/Sana_600M_512px_diffusers --variant fp16
+  swan pull Wan-AI/Wan2.1-T2V-1.3B-Diffusers --dry-run  what it is and how large
+  swan pull org/name@v1.0 other/model                   several, of a tag and of main
+  swan pull city96/Wan2.1-T2V-14B-gguf/wan2.1-t2v-14b-Q4_K_M.gguf   one file
+  swan pull org/name --include '*.json' --exclude 'vae/*'
+
+Models go into the cache of Python's huggingface_hub; HF_HOME and HF_HUB_CACHE say where, HF_TOKEN opens private ones.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled; what is cut off goes on where it was.)";
 
 inline constexpr const char* kConfigExamples = R"(Examples:
   swan config init                                      swan.yaml, with every key explained

@@ -7,6 +7,7 @@
 
 #include "cli/cancel.h"
 #include "cli/console.h"
+#include "cli/hub_options.h"
 #include "cli/image_job.h"
 #include "cli/latents.h"
 #include "cli/output.h"
@@ -70,12 +71,13 @@ Embed embed_with(ImagePipeline& pipeline, const ImageRequest& request, const Cal
 void run_image(const ImageArguments& arguments) {
   const Stopwatch total;
   const std::atomic<bool>& cancelled = cancel_on_signal(arguments.quiet);
-  const ImageJob job = make_image_job(arguments);
+  ImageJob job = make_image_job(arguments);
   const std::vector<std::string> paths = output_paths(job.output, job.files());
   check_outputs(job, paths);
 
   Console console(arguments.quiet, arguments.verbose);
   if (job.threads > 0) set_threads(job.threads);
+  for_command("image", [&] { fetch_models(arguments, console, cancelled, job.model, job.load); });
   const std::unique_ptr<ImagePipeline> pipeline = ImagePipeline::open(job.model, job.load);
   Callbacks callbacks;
   callbacks.cancel = &cancelled;

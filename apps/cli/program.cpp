@@ -17,6 +17,7 @@
 #include "cli/embed_command.h"
 #include "cli/image_command.h"
 #include "cli/info_command.h"
+#include "cli/pull_command.h"
 #include "cli/report.h"
 #include "cli/values.h"
 #include "cli/video_command.h"
@@ -45,6 +46,8 @@ bool wants_json(const Arguments& a) {
       return a.info.json;
     case Arguments::Command::kConvert:
       return a.convert.json;
+    case Arguments::Command::kPull:
+      return a.pull.json;
     default:
       return false;
   }
@@ -71,6 +74,9 @@ int run_command(const Arguments& arguments, const CommandLine& command_line) {
       return run_info(arguments.info) ? kExitDone : kExitFailed;
     case Arguments::Command::kConvert:
       run_convert(arguments.convert);
+      return kExitDone;
+    case Arguments::Command::kPull:
+      run_pull(arguments.pull);
       return kExitDone;
     case Arguments::Command::kConfig:
       run_config(arguments.config, command_line.schema());

@@ -6,6 +6,7 @@
 
 #include "cli/cancel.h"
 #include "cli/console.h"
+#include "cli/hub_options.h"
 #include "cli/latents.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -165,11 +166,12 @@ class Filming {
 void run_video(const VideoArguments& arguments) {
   const Stopwatch total;
   const std::atomic<bool>& cancelled = cancel_on_signal(arguments.quiet);
-  const VideoJob job = make_video_job(arguments);
+  VideoJob job = make_video_job(arguments);
   check_video_path(job.output);
 
   Console console(arguments.quiet, arguments.verbose);
   if (job.threads > 0) set_threads(job.threads);
+  for_command("video", [&] { fetch_models(arguments, console, cancelled, job.model, job.load); });
   const std::unique_ptr<VideoPipeline> pipeline = VideoPipeline::open(job.model, job.load);
   const std::vector<std::string> paths = video_paths(job.output, job.files());
   check_outputs(job, pipeline->defaults(), paths);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -22,6 +23,9 @@ class SWAN_API ProgressPrinter {
   /// @param stage  such as "denoise"; a change of stage ends the line of the one before
   /// @param done   steps finished, 0 to total;  @param total  0 when unknown
   void update(const std::string& stage, int done, int total);
+  /// The same for bytes. @param of  more than how many bytes: "3/7 files";  @param seconds_left  negative: not known
+  void update_bytes(const std::string& stage, const std::string& of, uint64_t done, uint64_t total,
+                    double bytes_per_second, double seconds_left);
   /// Ends the current line, so that something else can be printed.
   void finish();
 
@@ -29,6 +33,10 @@ class SWAN_API ProgressPrinter {
 
  private:
   void put(const std::string& text);
+  void begin_stage(const std::string& stage);
+  /// @param share  of the way, for the bar; negative: without one;  @param place  a plain line is printed when it
+  /// changes
+  void show(const std::string& text, double share, int place, bool complete);
 
   std::FILE* out_;
   bool terminal_;

@@ -43,13 +43,30 @@ void ProgressPrinter::put(const std::string& text) {
   std::fflush(out_);
 }
 
-void ProgressPrinter::update(const std::string& stage, int done, int total) {
-  if (stage != stage_) {
-    finish();
-    stage_ = stage;
-    printed_ = -1;
-    start_ = std::chrono::steady_clock::now();
+void ProgressPrinter::begin_stage(const std::string& stage) {
+  if (stage == stage_) return;
+  finish();
+  stage_ = stage;
+  printed_ = -1;
+  start_ = std::chrono::steady_clock::now();
+}
+
+void ProgressPrinter::show(const std::string& text, double share, int place, bool complete) {
+  if (terminal_) {
+    constexpr int kWidth = 24;
+    const int filled = static_cast<int>(kWidth * std::clamp(share, 0.0, 1.0));
+    const std::string bar = share < 0 ? "" : fmt::format("[{:#<{}}{:.<{}}] ", "", filled, "", kWidth - filled);
+    put("\r\x1b[2K" + bar + text);
+    open_ = true;
+    if (complete) finish();
+  } else if (place != printed_) {
+    put(text + "\n");
+    printed_ = place;
   }
+}
+
+void ProgressPrinter::update(const std::string& stage, int done, int total) {
+  begin_stage(stage);
   const double elapsed = seconds_since(start_);
   const bool complete = total > 0 && done >= total;
   std::string text = total > 0 ? fmt::format("{} {}/{}", stage, done, total) : stage;
@@ -58,19 +75,25 @@ void ProgressPrinter::update(const std::string& stage, int done, int total) {
   } else if (done > 0 && total > 0) {
     text += fmt::format(", {} left", format_seconds(elapsed / done * (total - done)));
   }
-  if (terminal_) {
-    constexpr int kWidth = 24;
-    if (total > 0) {
-      const int filled = static_cast<int>(int64_t{kWidth} * std::clamp(done, 0, total) / total);
-      text = fmt::format("[{:#<{}}{:.<{}}] {}", "", filled, "", kWidth - filled, text);
-    }
-    put("\r\x1b[2K" + text);
-    open_ = true;
-    if (complete) finish();
-  } else if (printed_ < 0 || complete || done * 10 / std::max(total, 1) > printed_ * 10 / std::max(total, 1)) {
-    if (done != printed_) put(text + "\n");
-    printed_ = done;
+  // Of plain lines one for each tenth, at the steps where it begins.
+  const bool due = printed_ < 0 || complete || done * 10 / std::max(total, 1) > printed_ * 10 / std::max(total, 1);
+  if (terminal_ || due) show(text, total > 0 ? static_cast<double>(done) / total : -1, done, complete);
+}
+
+void ProgressPrinter::update_bytes(const std::string& stage, const std::string& of, uint64_t done, uint64_t total,
+                                   double bytes_per_second, double seconds_left) {
+  begin_stage(stage);
+  const bool complete = done >= total;
+  std::string text = fmt::format("{} {}, {} of {}", stage, of, format_bytes(static_cast<double>(done)),
+                                 format_bytes(static_cast<double>(total)));
+  if (complete) {
+    text += fmt::format(", {}", format_seconds(seconds_since(start_)));
+  } else if (bytes_per_second > 0) {
+    text += fmt::format(", {}/s", format_bytes(bytes_per_second));
+    if (seconds_left >= 0) text += fmt::format(", {} left", format_seconds(seconds_left));
   }
+  const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1;
+  show(text, share, static_cast<int>(10 * std::min(share, 1.0)), false);
 }
 
 void ProgressPrinter::finish() {

@@ -79,7 +79,10 @@ std::set<std::string> variants_in(const std::set<std::string>& names, const std:
        directory, stem, kWeights, stem, kWeights);
 }
 
-WeightFiles read_index(const std::string& directory, const std::string& path) {
+}  // namespace
+
+WeightFiles read_weight_index(const std::string& path) {
+  const fs::path directory = fs::path(path).parent_path();
   const nlohmann::json index = read_json(path);
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   if (!index.is_object() || map == index.end() || !map->is_object() || map->empty())
@@ -95,15 +98,14 @@ WeightFiles read_index(const std::string& directory, const std::string& path) {
            "cannot read {}: tensor '{}' is said to be in {}, which is not the name of a safetensors file in the same "
            "folder; get it again.",
            path, tensor, file.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
-    found.weight_map.emplace(tensor, (fs::path(directory) / name).string());
+    found.weight_map.emplace(tensor, (directory / name).string());
     shards.insert(name);
   }
-  for (const std::string& name : shards) found.files.push_back((fs::path(directory) / name).string());
+  for (const std::string& name : shards) found.files.push_back((directory / name).string());
   return found;
 }
 
-// The names that weights may have, first the single file.
-std::vector<std::string> candidates(const std::string& stem, const std::string& variant) {
+std::vector<std::string> weight_file_names(const std::string& stem, const std::string& variant) {
   if (!variant.empty() && !is_plain_name(variant))
     fail(ErrorCode::kInvalidArgument, "'{}' is not a variant: it is part of a file's name, such as fp16.", variant);
   if (variant.empty()) return {stem + ".safetensors", stem + ".safetensors.index.json"};
@@ -111,21 +113,19 @@ std::vector<std::string> candidates(const std::string& stem, const std::string& 
           fmt::format("{}.{}.safetensors.index.json", stem, variant)};
 }
 
-}  // namespace
-
 WeightFiles find_weight_files(const std::string& directory, const std::string& stem, const std::string& variant) {
   const std::set<std::string> names = names_in(directory);
-  for (const std::string& name : candidates(stem, variant)) {
+  for (const std::string& name : weight_file_names(stem, variant)) {
     if (!names.contains(name)) continue;
     const std::string path = (fs::path(directory) / name).string();
-    if (name.ends_with(".json")) return read_index(directory, path);
+    if (name.ends_with(".json")) return read_weight_index(path);
     return {.index = "", .files = {path}, .weight_map = {}};
   }
   nothing_found(directory, stem, variant, names);
 }
 
 bool has_weight_files(const std::string& directory, const std::string& stem, const std::string& variant) {
-  const std::vector<std::string> names = candidates(stem, variant);
+  const std::vector<std::string> names = weight_file_names(stem, variant);
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     std::error_code error;
     return fs::exists(fs::symlink_status(fs::path(directory) / name, error));

@@ -23,6 +23,13 @@ struct WeightFiles {
 [[nodiscard]] WeightFiles find_weight_files(const std::string& directory, const std::string& stem,
                                             const std::string& variant);
 
+/// The names that a component's weights may have, in the order in which they are looked for: the single file, then
+/// indexes of shards. @throws Error kInvalidArgument when the variant cannot be part of a name
+[[nodiscard]] std::vector<std::string> weight_file_names(const std::string& stem, const std::string& variant);
+
+/// Reads an index of shards, which lie beside it or not. @throws Error as find_weight_files
+[[nodiscard]] WeightFiles read_weight_index(const std::string& path);
+
 /// True when the folder holds such weights, whether or not they are whole. False when there is no such folder.
 [[nodiscard]] bool has_weight_files(const std::string& directory, const std::string& stem, const std::string& variant);
 

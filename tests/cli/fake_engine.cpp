@@ -228,6 +228,27 @@ ConvertResult convert_model(const std::string& path, const LoadOptions& files, c
   written.tensors = 3;
   return {.class_name = "", .components = {written}};
 }
+// "hub/..." are the names of its hub; they become "cache/...".
+bool is_hub_name(const std::string& name, const HubOptions& /*hub*/) { return name.starts_with("hub/"); }
+uint64_t PullResult::bytes() const { return 3072; }
+uint64_t PullResult::missing_bytes() const { return 1024; }
+PullResult pull_model(const std::string& name, const PullOptions& options, const HubOptions& hub,
+                      const HubCallbacks& callbacks) {
+  fake_engine().hub = hub;
+  fake_engine().pull = options;
+  fake_engine().pulled.push_back(name);
+  PullResult result{.repo = name, .commit = std::string(40, 'c'), .path = "cache" + name.substr(3), .files = {}};
+  result.files = {{.path = "a.json", .bytes = 1024, .cached = false},
+                  {.path = "b.json", .bytes = 2048, .cached = true}};
+  callbacks.begin(result);
+  callbacks.progress(
+      {.stage = "download", .file = "a.json", .files_done = 1, .files = 1, .bytes_done = 1024, .bytes = 1024});
+  return result;
+}
+void pull_models(std::string& model, LoadOptions& load, const HubOptions& hub, const HubCallbacks& callbacks) {
+  for (std::string* path : {&model, &load.transformer, &load.vae, &load.controlnet})
+    if (is_hub_name(*path, hub)) *path = pull_model(*path, {}, hub, callbacks).path;
+}
 Tensor load_tensor(const std::string& path, const std::string& name) {
   if (path == "nan.safetensors") return Tensor::full({1, 4, 2, 2}, NAN);
   if (path != "noise.safetensors" || name != "latents") {

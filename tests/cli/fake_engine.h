@@ -8,6 +8,7 @@
 #include "swan/convert.h"
 #include "swan/error.h"
 #include "swan/file_info.h"
+#include "swan/hub.h"
 #include "swan/pipeline.h"
 #include "swan/video.h"
 #include "swan/video_pipeline.h"
@@ -54,6 +55,9 @@ struct FakeEngine {
   int64_t embedding_rows = 1;        ///< of "embeds.safetensors"
   bool negative_embeddings = false;  ///< whether it has negative ones
   ModelInfo info;                    ///< that inspect_model gives
+  HubOptions hub;                    ///< of the last pull
+  PullOptions pull;                  ///< of the last pull_model
+  std::vector<std::string> pulled;   ///< names, in order
   std::string inspected;             ///< path of the last inspect_model
 };
 
