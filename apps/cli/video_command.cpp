@@ -13,6 +13,7 @@
 #include "cli/runs.h"
 #include "cli/settings.h"
 #include "cli/stopwatch.h"
+#include "cli/values.h"
 #include "cli/video_job.h"
 #include "cli/video_output.h"
 #include "cli/video_saver.h"

@@ -184,12 +184,16 @@ class Download {
         if (answer.status < 300) {
           why = fmt::format("{} ended after {} of {} bytes", blob.file.path, at - run.first, run.second - run.first);
         } else {
-          if (!forget_address(blob) && !answer.retryable()) api.refuse(answer, commit_, blob.file.path);
+          // Of the hub itself no is no. Elsewhere a signed address may have expired: the hub makes a new one.
+          const auto url = parse_url(answer.url);
+          const bool of_hub = url && url->same_origin(env_.endpoint);
+          if (of_hub && !answer.retryable()) api.refuse(answer, commit_, blob.file.path);
+          forget_address(blob);
           why = fmt::format("{} was answered with status {}", blob.file.path, answer.status);
-          refused = std::move(answer);
+          if (of_hub) refused = std::move(answer);
         }
       } catch (const ConnectionError& e) {
-        (void)forget_address(blob);
+        forget_address(blob);
         why = e.what();
       }
       // A server that gives a byte and cuts, again and again, is not waited for without end.
@@ -301,10 +305,9 @@ class Download {
     return true;
   }
 
-  // A signed address lasts for an hour or so: the hub makes a new one. @return whether there was one
-  bool forget_address(Blob& blob) {
+  void forget_address(Blob& blob) {
     const std::lock_guard guard(mutex_);
-    return !std::exchange(blob.address, "").empty();
+    blob.address.clear();
   }
 
   // All bytes are there: are they the right ones?

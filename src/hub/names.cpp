@@ -85,7 +85,8 @@ bool matches_one(std::string_view pattern, size_t& p, char c) {
       found = found || (pattern[at] <= c && c <= pattern[at + 2]);
       at += 3;
     } else {
-      found = found || pattern[at++] == c;
+      found = found || pattern[at] == c;
+      ++at;
     }
   }
   p = end + 1;

@@ -30,7 +30,7 @@ using hub::RemoteFile;
 std::string short_commit(const std::string& commit) { return commit.substr(0, 12); }
 
 HubName require_name(const std::string& text, const HubOptions& options, const hub::Environment& env) {
-  std::optional<HubName> name = hub::parse_hub_name(text, env.endpoint.host);
+  std::optional<HubName> name = hub::parse_hub_name(text, env.endpoint.authority());
   if (!name)
     fail(ErrorCode::kInvalidArgument,
          "'{}' is not the name of a model; it should be org/name, with @revision after it for a branch, tag or commit, "
@@ -168,6 +168,7 @@ class Pull {
       if (listed.at(path).size > kMostIndexBytes)
         fail(ErrorCode::kCorruptFile, "cannot pull {}: {} has {} bytes, which no index has.", name_.repo, path,
              listed.at(path).size);
+      if (!cache_.has(commit, path)) fetched_.insert(path);
       download(commit, {listed.at(path)}, false);
       return cache_.snapshot(commit) + "/" + path;
     };
@@ -186,7 +187,8 @@ class Pull {
     for (const std::string& path : needed) {
       RemoteFile& file = listed.at(path);
       if (file.etag.empty()) ask_etag(commit, file);
-      result.files.push_back({.path = path, .bytes = file.size, .cached = cache_.has(commit, path)});
+      result.files.push_back(
+          {.path = path, .bytes = file.size, .cached = cache_.has(commit, path) && !fetched_.contains(path)});
       files.push_back(file);
     }
     if (options_.dry_run) return result;
@@ -237,7 +239,8 @@ class Pull {
   hub::CachedRepo cache_;
   hub::Stop stop_;
   std::optional<hub::HubApi> api_;
-  std::string missing_;
+  std::string missing_;            // why what is cached does not do
+  std::set<std::string> fetched_;  // indexes that the choice of files needed
 };
 
 }  // namespace
@@ -258,7 +261,7 @@ bool is_hub_name(const std::string& name, const HubOptions& hub) {
   std::error_code error;
   if (name.empty() || fs::exists(name, error)) return false;
   std::string host;
-  if (name.starts_with("http")) host = hub::read_environment(hub).endpoint.host;
+  if (name.starts_with("http")) host = hub::read_environment(hub).endpoint.authority();
   return hub::parse_hub_name(name, host).has_value();
 }
 

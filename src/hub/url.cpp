@@ -33,9 +33,7 @@ bool is_clean(std::string_view text) {
 
 }  // namespace
 
-std::string Url::origin() const {
-  return scheme + "://" + host + (port == usual_port(scheme) ? "" : ":" + std::to_string(port));
-}
+std::string Url::authority() const { return host + (port == usual_port(scheme) ? "" : ":" + std::to_string(port)); }
 
 std::optional<Url> parse_url(std::string_view text) {
   const size_t colon = text.find("://");

@@ -17,8 +17,10 @@ struct Url {
   [[nodiscard]] bool same_origin(const Url& other) const {
     return scheme == other.scheme && host == other.host && port == other.port;
   }
+  /// "host", with the port where it is not the usual one.
+  [[nodiscard]] std::string authority() const;
   /// "https://host", with the port where it is not the usual one.
-  [[nodiscard]] std::string origin() const;
+  [[nodiscard]] std::string origin() const { return scheme + "://" + authority(); }
   [[nodiscard]] std::string str() const { return origin() + path; }
 };
 

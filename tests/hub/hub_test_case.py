@@ -18,9 +18,8 @@ TINY = SOURCE / "tests" / "golden" / "models" / "sana"
 
 def files_of(folder):
     """{path: bytes} of all files below a folder."""
-    folder = pathlib.Path(folder)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file()}
+    paths = [pathlib.Path(above) / name for above, _, names in os.walk(folder, followlinks=True) for name in names]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def big(mebibytes, seed=0):
