@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <regex>
@@ -94,6 +95,26 @@ TEST(Progress, AnUnknownTotalShowsTheStageAlone) {
 TEST(Progress, MoreThanTheTotalIsStillComplete) {
   const std::string text = printed(true, [](ProgressPrinter& p) { p.update("denoise", 5, 4); });
   EXPECT_NE(text.find("[########################] denoise 5/4"), std::string::npos) << text;
+}
+
+TEST(Progress, BytesHaveARateAndATimeLeft) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  const auto use = [](ProgressPrinter& p) {
+    p.update_bytes("download", "0/2 files", 0, 100 * kMiB, 0, -1);
+    for (uint64_t i = 1; i < 100; ++i) p.update_bytes("download", "1/2 files", i * kMiB, 100 * kMiB, 2.0 * kMiB, 70.0);
+    p.update_bytes("download", "2/2 files", 100 * kMiB, 100 * kMiB, 2.0 * kMiB, 0);
+  };
+  const std::string plain = printed(false, use);
+  EXPECT_TRUE(plain.starts_with("download 0/2 files, 0 B of 100.0 MiB\n")) << plain;
+  EXPECT_NE(plain.find("download 1/2 files, 50.0 MiB of 100.0 MiB, 2.0 MiB/s, 1:10 left\n"), std::string::npos)
+      << plain;
+  EXPECT_NE(plain.find("download 2/2 files, 100.0 MiB of 100.0 MiB, 0.0 s\n"), std::string::npos) << plain;
+  EXPECT_EQ(std::count(plain.begin(), plain.end(), '\n'), 11);
+  const std::string terminal = printed(true, use);
+  EXPECT_NE(terminal.find("[############............] download 1/2 files, 50.0 MiB of 100.0 MiB, 2.0 MiB/s, 1:10 left"),
+            std::string::npos)
+      << terminal;
+  EXPECT_EQ(std::count(terminal.begin(), terminal.end(), '\n'), 1);
 }
 
 TEST(Progress, KnowsATerminal) {

@@ -1,0 +1,97 @@
+// Names of a hub's models wherever a model is named, and `swan pull`: what arguments mean and what is reported.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/values.h"
+#include "fake_engine.h"
+#include "run_program.h"
+
+namespace swan::cli {
+namespace {
+
+using nlohmann::json;
+
+class ProgramHub : public ProgramFixture {
+ protected:
+  static void says(const std::vector<std::string>& arguments, const std::string& text) {
+    const Outcome o = run_swan(arguments);
+    EXPECT_EQ(o.code, kExitUsage);
+    EXPECT_NE(o.err.find(text), std::string::npos) << o.err;
+  }
+  std::string out_ = path("x.png");
+};
+
+TEST_F(ProgramHub, NamesBecomePathsInEveryCommand) {
+  const std::string at = "cache/m";
+  ASSERT_EQ(run_swan({"image", "a", "--model", "hub/m", "-o", out_, "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, at);
+  ASSERT_EQ(run_swan({"video", "a", "--model", "hub/m", "-o", path("x.mp4"), "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, at);
+  ASSERT_EQ(run_swan({"embed", "a", "--model", "hub/m", "-o", path("x.safetensors"), "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, at);
+  ASSERT_EQ(run_swan({"convert", "hub/m", path("out"), "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, at);
+  (void)run_swan({"info", "hub/m"});
+  EXPECT_EQ(fake_engine().inspected, at);
+  ASSERT_EQ(run_swan({"image", "a", "--model", "dir", "--vae", "hub/v", "-o", out_, "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, "dir");
+  EXPECT_EQ(fake_engine().load.vae, "cache/v");
+  EXPECT_EQ(fake_engine().pulled.size(), 6U);
+}
+
+TEST_F(ProgramHub, OptionsOfTheHub) {
+  const Outcome o = run_swan(
+      {"image", "a", "--model", "hub/m", "--revision", "v1", "--endpoint", "https://mirror", "--offline", "-o", out_});
+  ASSERT_EQ(o.code, kExitDone) << o.err;
+  EXPECT_EQ(fake_engine().hub.revision, "v1");
+  EXPECT_EQ(fake_engine().hub.endpoint, "https://mirror");
+  EXPECT_EQ(fake_engine().hub.offline, true);
+  EXPECT_NE(o.err.find("swan: downloading hub/m@cccccccccccc: 1 of 2 files, 1.0 KiB, to cache/m\n"), std::string::npos)
+      << o.err;
+  EXPECT_NE(o.err.find("download 1/1 files, 1.0 KiB of 1.0 KiB"), std::string::npos) << o.err;
+  ASSERT_EQ(run_swan({"image", "a", "--model", "hub/m", "-o", out_, "--quiet"}).err, "");
+  EXPECT_FALSE(fake_engine().hub.offline) << "the environment decides";
+}
+
+TEST_F(ProgramHub, WrongUsageIsExplained) {
+  says({"image", "a", "--revision", "v1", "-o", out_},
+       "--revision is for a model of a hub, such as --model org/name, but none");
+  says({"image", "a", "--model", "dir", "--revision", "v1", "-o", out_}, "but 'dir' is none, or is on disk");
+  says({"image", "a", "--model", "hub/m", "--revision", ""}, "--revision is empty");
+  says({"image", "a", "--model", "hub/m", "--endpoint", ""}, "--endpoint is empty");
+  says({"pull"}, "the model is missing; for example: swan pull ");
+  says({"pull", "hub/m", "--connections", "0"}, "--connections is '0'");
+  says({"pull", "hub/m", "--include", ""}, "--include is empty");
+  says({"pull", "hub/m", "--quiet", "--verbose"}, "contradict each other");
+  says({"pull", "hub/m", "--allow-patterns", "x"}, "did you mean --include?");
+  EXPECT_EQ(fake_engine().generated, 0);
+}
+
+TEST_F(ProgramHub, PullReportsForPeopleAndPrograms) {
+  const Outcome text = run_swan({"pull", "hub/m", "hub/n@v1", "--variant", "fp16", "--include", "*.json", "--include",
+                                 "b", "--exclude", "c", "--connections", "3"});
+  ASSERT_EQ(text.code, kExitDone) << text.err;
+  EXPECT_EQ(text.out,
+            "cache/m\n  hub/m at cccccccccccc: 2 files, 3.0 KiB; 1.0 KiB downloaded\n"
+            "cache/n@v1\n  hub/n@v1 at cccccccccccc: 2 files, 3.0 KiB; 1.0 KiB downloaded\n");
+  EXPECT_EQ(fake_engine().pull.variant, "fp16");
+  EXPECT_EQ(fake_engine().pull.include, (std::vector<std::string>{"*.json", "b"}));
+  EXPECT_EQ(fake_engine().pull.exclude, std::vector<std::string>{"c"});
+  EXPECT_EQ(fake_engine().hub.connections, 3);
+  const Outcome dry = run_swan({"pull", "hub/m", "--dry-run"});
+  EXPECT_TRUE(fake_engine().pull.dry_run);
+  EXPECT_NE(dry.out.find("1.0 KiB would be downloaded\n     1.0 KiB  a.json\n     2.0 KiB  b.json  (in the cache)\n"),
+            std::string::npos)
+      << dry.out;
+  const json j = json::parse(run_swan({"pull", "hub/m", "--json", "--quiet"}).out);
+  EXPECT_EQ(j["models"][0]["path"], "cache/m");
+  EXPECT_EQ(j["models"][0]["downloaded_bytes"], 1024);
+  EXPECT_EQ(j["models"][0]["files"][1], json({{"path", "b.json"}, {"bytes", 2048}, {"cached", true}}));
+  EXPECT_EQ(run_swan({"pull", "hub/m", "--quiet"}).out, "");
+}
+
+}  // namespace
+}  // namespace swan::cli
