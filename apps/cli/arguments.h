@@ -152,6 +152,30 @@ struct InfoArguments : HubArguments, ConfigArguments {
   bool json = false;
 };
 
+/// `swan push`
+struct PushArguments : HubArguments, ReportArguments, ConfigArguments {
+  std::optional<std::string> folder;
+  std::optional<std::string> name;
+  std::optional<std::string> message;
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  std::optional<std::string> connections;
+  bool make_private = false;
+  bool create_pr = false;
+};
+
+/// `swan card`
+struct CardArguments : ReportArguments, ConfigArguments {
+  std::optional<std::string> folder;
+  std::optional<std::string> output;
+  std::optional<std::string> license;
+  std::optional<std::string> base_model;
+  std::optional<std::string> repo;
+  std::vector<std::string> tag;
+  std::vector<std::string> sample;
+  bool force = false;
+};
+
 /// `swan config`
 struct ConfigCommandArguments : ConfigArguments {
   std::optional<std::string> action;
@@ -177,7 +201,20 @@ struct CompletionArguments {
 
 /// The whole command line.
 struct Arguments {
-  enum class Command { kHelp, kVersion, kImage, kVideo, kEmbed, kInfo, kConvert, kPull, kConfig, kCompletion };
+  enum class Command {
+    kHelp,
+    kVersion,
+    kImage,
+    kVideo,
+    kEmbed,
+    kInfo,
+    kConvert,
+    kPull,
+    kPush,
+    kCard,
+    kConfig,
+    kCompletion
+  };
 
   Command command = Command::kHelp;
   std::string help;  ///< for kHelp, what to print
@@ -188,6 +225,8 @@ struct Arguments {
   ConvertArguments convert;
   ConfigCommandArguments config;
   PullArguments pull;
+  PushArguments push;
+  CardArguments card;
   CompletionArguments completion;
 };
 

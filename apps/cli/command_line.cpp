@@ -105,6 +105,8 @@ Arguments::Command command_of(const std::string& name) {
   if (name == "config") return Arguments::Command::kConfig;
   if (name == "convert") return Arguments::Command::kConvert;
   if (name == "pull") return Arguments::Command::kPull;
+  if (name == "push") return Arguments::Command::kPush;
+  if (name == "card") return Arguments::Command::kCard;
   return name == "info" ? Arguments::Command::kInfo : Arguments::Command::kCompletion;
 }
 

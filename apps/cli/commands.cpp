@@ -495,6 +495,50 @@ void define_pull(CLI::App& program, PullArguments& a, OptionTable& table) {
   o.configuration(a);
 }
 
+void define_push(CLI::App& program, PushArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "push", "Put a model into a repository of a hub", kPushExamples), table);
+  o.text("DIR", a.folder, "", "Folder with the files", no_key("what one command reads"), folder());
+  o.text("ID", a.name, "", "Repository, org/name or org/name@branch; it is made if it is not there",
+         no_key("where one command writes"));
+  o.group("Files");
+  o.list("--include", a.include, "GLOB", "Push only files that match this; may be repeated",
+         no_key("it is about one folder"));
+  o.list("--exclude", a.exclude, "GLOB", "Leave out files that match this; may be repeated",
+         no_key("it is about one folder"));
+  o.group("Hub");
+  o.text("--message", a.message, "TEXT", "What the commit says (default: that Swan uploaded the folder)",
+         no_key("it is about one commit"));
+  o.flag("--private", a.make_private, "A repository that is made for this is private",
+         {.path = "hub.private", .type = Type::kFlag, .standard = "false"});
+  o.flag("--create-pr", a.create_pr, "Open a pull request instead of committing to the branch",
+         no_key("it is about one commit"));
+  add_hub(o, a, no_key("where one command writes"), "the repository, a branch, which is made if it is not there");
+  o.text(
+      "--connections", a.connections, "N", "Uploads at once, 1 to 64 (default 8)",
+      {.path = "hub.connections", .type = Type::kInteger, .minimum = 1, .maximum = kMaxConnections, .standard = "8"});
+  add_report(o, a);
+  o.configuration(a);
+}
+
+void define_card(CLI::App& program, CardArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "card", "Write a model's README for a hub", kCardExamples), table);
+  const ConfigKey none = no_key("it is about one model");
+  o.text("DIR", a.folder, "", "Model in diffusers' layout", none, folder());
+  o.group("Card");
+  o.text("--license", a.license, "NAME", "The hub's name of its licence, such as apache-2.0 or other", none);
+  o.text("--base-model", a.base_model, "ID", "What it was made from, org/name", none);
+  o.text("--repo", a.repo, "ID", "The name it will have, org/name, for the examples in the card", none);
+  o.list("--tag", a.tag, "NAME", "A tag besides its kind and family; may be repeated", none);
+  o.list("--sample", a.sample, "PROMPT",
+         "Make a picture or a video of this with the model and show it; may be repeated", none);
+  o.group(kReportGroup);
+  o.text("-o,--output", a.output, "FILE", "Card to write (default DIR/README.md; - for standard output)", none,
+         file_or("-"));
+  o.flag("--force", a.force, "Replace a card, and samples, that are there", none);
+  add_report(o, a);
+  o.configuration(a);
+}
+
 void define_config(CLI::App& program, ConfigCommandArguments& a, OptionTable& table) {
   OptionSet o(add_command(program, "config", "Check, show and begin configuration files", kConfigExamples), table);
   const ConfigKey none = no_key("it is about configurations, not in them");
@@ -525,6 +569,8 @@ void define_commands(CLI::App& program, Arguments& arguments, OptionTable& table
   define_info(program, arguments.info, table);
   define_convert(program, arguments.convert, table);
   define_pull(program, arguments.pull, table);
+  define_push(program, arguments.push, table);
+  define_card(program, arguments.card, table);
   define_config(program, arguments.config, table);
   define_completion(program, arguments.completion, table);
 }

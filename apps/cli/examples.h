@@ -81,6 +81,23 @@ inline constexpr const char* kPullExamples = R"(Examples:
 Models go into the cache of Python's huggingface_hub; HF_HOME and HF_HUB_CACHE say where, HF_TOKEN opens private ones.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled; what is cut off goes on where it was.)";
 
+inline constexpr const char* kPushExamples = R"(Examples:
+  swan convert wan2.1_t2v_1.3B_fp16.safetensors wan/ --vae vae.safetensors --text-encoder umt5_xxl_fp16.safetensors
+  swan card wan/ --license apache-2.0 --base-model Wan-AI/Wan2.1-T2V-1.3B-Diffusers --sample "a wave"
+  swan push wan/ org/wan --private
+  swan push wan/ org/wan@refined --message "Another autoencoder" --include 'vae/*'
+  swan push wan/ org/wan --create-pr
+
+HF_TOKEN, or hf auth login, says who you are; the token needs the right to write.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled; large files that arrived are not sent again.)";
+
+inline constexpr const char* kCardExamples = R"(Examples:
+  swan card models/swan-emoji-256 --license apache-2.0 -o card.md
+  swan card wan/ --license apache-2.0 --base-model Wan-AI/Wan2.1-T2V-1.3B-Diffusers --repo org/wan
+  swan card sana/ --license other --sample "a red fox" --sample "a lighthouse at dusk" --force
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.)";
+
 inline constexpr const char* kConfigExamples = R"(Examples:
   swan config init                                      swan.yaml, with every key explained
   swan config validate swan.yaml

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/limits.h"
 #include "cli/values.h"
 #include "swan/progress.h"
 
@@ -19,6 +20,17 @@ HubOptions hub_options(const HubArguments& a) {
   }
   if (a.offline) hub.offline = true;
   return hub;
+}
+
+int connections_of(const std::optional<std::string>& given, int otherwise) {
+  return given ? parse_int("--connections", *given, 1, kMaxConnections) : otherwise;
+}
+
+const std::vector<std::string>& check_patterns(const char* option, const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    if (pattern.empty()) throw UsageError(fmt::format("{} is empty; give a pattern, such as *.json", option));
+  }
+  return patterns;
 }
 
 HubCallbacks hub_callbacks(Console& console, const std::atomic<bool>& cancelled) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/console.h"
@@ -12,6 +14,13 @@ namespace swan::cli {
 
 /// Which hub, and how. @throws UsageError
 [[nodiscard]] HubOptions hub_options(const HubArguments& arguments);
+
+/// --connections, or what it is without. @throws UsageError
+[[nodiscard]] int connections_of(const std::optional<std::string>& given, int otherwise);
+
+/// Patterns as they are. @param option  "--include";  @throws UsageError for an empty one
+[[nodiscard]] const std::vector<std::string>& check_patterns(const char* option,
+                                                             const std::vector<std::string>& patterns);
 
 /// Progress and news of transfers on the console. @param console, cancelled  live as long
 [[nodiscard]] HubCallbacks hub_callbacks(Console& console, const std::atomic<bool>& cancelled);

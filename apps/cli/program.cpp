@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/cancel.h"
+#include "cli/card_command.h"
 #include "cli/command_line.h"
 #include "cli/completion.h"
 #include "cli/config_command.h"
@@ -18,6 +19,7 @@
 #include "cli/image_command.h"
 #include "cli/info_command.h"
 #include "cli/pull_command.h"
+#include "cli/push_command.h"
 #include "cli/report.h"
 #include "cli/values.h"
 #include "cli/video_command.h"
@@ -48,6 +50,10 @@ bool wants_json(const Arguments& a) {
       return a.convert.json;
     case Arguments::Command::kPull:
       return a.pull.json;
+    case Arguments::Command::kPush:
+      return a.push.json;
+    case Arguments::Command::kCard:
+      return a.card.json;
     default:
       return false;
   }
@@ -77,6 +83,12 @@ int run_command(const Arguments& arguments, const CommandLine& command_line) {
       return kExitDone;
     case Arguments::Command::kPull:
       run_pull(arguments.pull);
+      return kExitDone;
+    case Arguments::Command::kPush:
+      run_push(arguments.push);
+      return kExitDone;
+    case Arguments::Command::kCard:
+      run_card(arguments.card);
       return kExitDone;
     case Arguments::Command::kConfig:
       run_config(arguments.config, command_line.schema());

@@ -7,7 +7,6 @@
 #include "cli/cancel.h"
 #include "cli/console.h"
 #include "cli/hub_options.h"
-#include "cli/limits.h"
 #include "cli/model_options.h"
 #include "cli/report.h"
 #include "cli/stopwatch.h"
@@ -33,16 +32,11 @@ PullJob convert(const PullArguments& a) {
     throw UsageError("the model is missing; for example: swan pull Efficient-Large-Model/Sana_600M_512px_diffusers");
   }
   job.hub = hub_options(a);
-  if (a.connections) job.hub.connections = parse_int("--connections", *a.connections, 1, kMaxConnections);
+  job.hub.connections = connections_of(a.connections, job.hub.connections);
   if (a.variant) job.options.variant = *a.variant;
-  job.options.include = a.include;
-  job.options.exclude = a.exclude;
+  job.options.include = check_patterns("--include", a.include);
+  job.options.exclude = check_patterns("--exclude", a.exclude);
   job.options.dry_run = a.dry_run;
-  for (const auto& [option, patterns] : {std::pair("--include", &a.include), {"--exclude", &a.exclude}}) {
-    for (const std::string& pattern : *patterns) {
-      if (pattern.empty()) throw UsageError(fmt::format("{} is empty; give a pattern, such as *.json", option));
-    }
-  }
   return job;
 }
 

@@ -80,6 +80,55 @@ struct PullOptions {
 [[nodiscard]] SWAN_API PullResult pull_model(const std::string& name, const PullOptions& options = {},
                                              const HubOptions& hub = {}, const HubCallbacks& callbacks = {});
 
+struct PushOptions {
+  bool make_private = false;              ///< a repository that is made for this
+  bool create_pr = false;                 ///< a pull request instead of a commit to the branch
+  std::string message = {};               ///< of the commit; empty: one that names the folder
+  std::vector<std::string> include = {};  ///< patterns as of PullOptions: only these
+  std::vector<std::string> exclude = {};  ///< and not these
+};
+
+struct PushResult {
+  std::string repo, commit;
+  std::string url;              ///< of the repository's page
+  std::string pull_request;     ///< its address, with PushOptions::create_pr
+  bool created = false;         ///< the repository was not there before
+  bool unchanged = false;       ///< everything was there already, and nothing was committed
+  std::vector<HubFile> files;   ///< cached: the hub had the content already
+  uint64_t uploaded_bytes = 0;  ///< of files that it had not
+};
+
+/// Puts the files of a folder into a repository, which is made if it is not there, as one commit to a branch
+/// (HubOptions::revision, made likewise). Large files are uploaded first, several at once; what an attempt that was cut
+/// off had brought there is not sent again. Hidden files and what downloads left behind stay out.
+/// @param name  "org/name", or with "@branch"
+/// @throws Error kInvalidArgument, kNotFound (the folder), kIo when the hub refuses or cannot be reached, kCancelled
+[[nodiscard]] SWAN_API PushResult push_model(const std::string& folder, const std::string& name,
+                                             const PushOptions& options = {}, const HubOptions& hub = {},
+                                             const HubCallbacks& callbacks = {});
+
+/// A picture or video that a card shows.
+struct CardSample {
+  std::string file;  ///< path from the card on
+  std::string prompt;
+};
+
+struct CardOptions {
+  std::string license = {};     ///< the hub's name for it, such as apache-2.0; empty: none is said
+  std::string base_model = {};  ///< "org/name" that it was made from
+  std::string repo = {};        ///< "org/name" that it will have; empty: the folder's name stands in examples
+  std::vector<std::string> tags = {};
+  std::vector<CardSample> samples = {};
+};
+
+/// Text of a README.md for a model in diffusers' layout, as hubs show it: metadata (YAML), how to use it with Swan and
+/// with diffusers, and what it holds: classes, parameters, how they are stored, sizes.
+/// @throws Error as inspect_model; kInvalidArgument for a licence or name that cannot be one; kCorruptFile when weights
+///         are missing
+[[nodiscard]] SWAN_API std::string model_card(const std::string& folder, const CardOptions& options = {});
+/// Writes it, whole or not at all. @throws Error kInvalidArgument when there is one and `overwrite` is not set; kIo
+SWAN_API void write_model_card(const std::string& path, const std::string& text, bool overwrite);
+
 /// What every caller does before it opens a model: names of a hub's models, in `model` and in the paths of `load`
 /// (components, LoRAs, a ControlNet), are pulled, as far as they are needed, and become paths. Paths on disk stay as
 /// they are. A path into the cache of another machine, as the settings of a picture may hold it, is that commit's

@@ -141,7 +141,8 @@ HttpAnswer HttpClient::send_once(const HttpRequest& request, const Url& url) {
   set(CURLOPT_USERAGENT, agent.c_str());
   set(CURLOPT_CONNECTTIMEOUT, 10L);
   // Slower than this for so long is silence.
-  const auto silence = request.answer_soon ? env_.answer_timeout : env_.silence_timeout;
+  const auto usual = request.answer_soon ? env_.answer_timeout : env_.silence_timeout;
+  const auto silence = request.silence.count() > 0 ? request.silence : usual;
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count()));
   if (request.timeout.count() > 0) set(CURLOPT_TIMEOUT, static_cast<long>(request.timeout.count()));

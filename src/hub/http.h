@@ -41,6 +41,7 @@ struct HttpRequest {
   uint64_t upload_bytes = 0;
   size_t max_body_bytes = size_t{64} << 20;  ///< of an answer that is kept in memory
   std::chrono::seconds timeout{0};           ///< in all; 0: as long as bytes come
+  std::chrono::seconds silence{0};           ///< that is waited for; 0: the environment's
   bool answer_soon = false;                  ///< the shorter timeout, of small requests
   bool signed_address = false;               ///< messages do not show its query, which lets anyone in
 

@@ -245,6 +245,21 @@ PullResult pull_model(const std::string& name, const PullOptions& options, const
       {.stage = "download", .file = "a.json", .files_done = 1, .files = 1, .bytes_done = 1024, .bytes = 1024});
   return result;
 }
+PushResult push_model(const std::string& folder, const std::string& name, const PushOptions& options,
+                      const HubOptions& hub, const HubCallbacks& callbacks) {
+  fake_engine().hub = hub;
+  fake_engine().push = options;
+  fake_engine().pulled = {folder, name};
+  callbacks.progress({.stage = "upload", .files_done = 1, .files = 1, .bytes_done = 5, .bytes = 5});
+  return fake_engine().push_result;
+}
+std::string model_card(const std::string& folder, const CardOptions& options) {
+  fake_engine().card = options;
+  return "card of " + folder + "\n";
+}
+void write_model_card(const std::string& path, const std::string& text, bool /*overwrite*/) {
+  std::ofstream(path) << text;
+}
 void pull_models(std::string& model, LoadOptions& load, const HubOptions& hub, const HubCallbacks& callbacks) {
   for (std::string* path : {&model, &load.transformer, &load.vae, &load.controlnet})
     if (is_hub_name(*path, hub)) *path = pull_model(*path, {}, hub, callbacks).path;

@@ -57,6 +57,9 @@ struct FakeEngine {
   ModelInfo info;                    ///< that inspect_model gives
   HubOptions hub;                    ///< of the last pull
   PullOptions pull;                  ///< of the last pull_model
+  PushOptions push;                  ///< of the last push_model
+  PushResult push_result;            ///< that push_model gives
+  CardOptions card;                  ///< of the last model_card
   std::vector<std::string> pulled;   ///< names, in order
   std::string inspected;             ///< path of the last inspect_model
 };

@@ -93,5 +93,90 @@ TEST_F(ProgramHub, PullReportsForPeopleAndPrograms) {
   EXPECT_EQ(run_swan({"pull", "hub/m", "--quiet"}).out, "");
 }
 
+TEST_F(ProgramHub, AConfigurationSaysTheSame) {
+  const std::string config =
+      write("c.yaml",
+            "model: {model: hub/m, revision: v2}\n"
+            "hub: {endpoint: 'https://mirror', offline: true, connections: 2, include: ['*.json']}\n");
+  ASSERT_EQ(run_swan({"image", "a", "--config", config, "-o", out_, "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().model, "cache/m");
+  EXPECT_EQ(fake_engine().hub.revision, "v2");
+  EXPECT_EQ(fake_engine().hub.endpoint, "https://mirror");
+  EXPECT_EQ(fake_engine().hub.offline, true);
+  // Another model does not have the revision of the configuration's.
+  const Outcome o = run_swan({"image", "a", "--config", config, "--model", "dir", "-o", out_, "--quiet"});
+  ASSERT_EQ(o.code, kExitDone) << o.err;
+  EXPECT_EQ(fake_engine().model, "dir");
+  ASSERT_EQ(run_swan({"pull", "hub/x", "--config", config, "--quiet"}).code, kExitDone);
+  EXPECT_EQ(fake_engine().hub.revision, "");
+  EXPECT_EQ(fake_engine().hub.connections, 2);
+  EXPECT_EQ(fake_engine().pull.include, std::vector<std::string>{"*.json"});
+}
+
+TEST_F(ProgramHub, Push) {
+  PushResult& result = fake_engine().push_result;
+  result = {.repo = "org/n", .commit = std::string(40, 'c'), .url = "https://h/org/n", .created = true};
+  result.files = {{.path = "README.md", .bytes = 1, .cached = true}, {.path = "b", .bytes = 2, .cached = false}};
+  result.uploaded_bytes = 2048;
+  const Outcome o = run_swan({"push", "dir", "org/n", "--private", "--create-pr", "--message", "m", "--revision", "r",
+                              "--include", "a", "--exclude", "b", "--connections", "2"});
+  ASSERT_EQ(o.code, kExitDone) << o.err;
+  EXPECT_EQ(fake_engine().pulled, (std::vector<std::string>{"dir", "org/n"}));
+  EXPECT_TRUE(fake_engine().push.make_private);
+  EXPECT_TRUE(fake_engine().push.create_pr);
+  EXPECT_EQ(fake_engine().push.message, "m");
+  EXPECT_EQ(fake_engine().push.include, std::vector<std::string>{"a"});
+  EXPECT_EQ(fake_engine().push.exclude, std::vector<std::string>{"b"});
+  EXPECT_EQ(fake_engine().hub.revision, "r");
+  EXPECT_EQ(fake_engine().hub.connections, 2);
+  EXPECT_EQ(o.out,
+            "https://h/org/n\n  org/n at cccccccccccc: 1 of 2 files committed, 2.0 KiB of large files uploaded; the "
+            "repository is new\n");
+  EXPECT_EQ(o.err.find("no README.md"), std::string::npos);
+  result.unchanged = true;
+  result.files.erase(result.files.begin());
+  const Outcome again = run_swan({"push", "dir", "org/n"});
+  EXPECT_EQ(again.out, "https://h/org/n\n  org/n: nothing has changed\n");
+  EXPECT_NE(again.err.find("swan card dir writes one"), std::string::npos);
+  const json j = json::parse(run_swan({"push", "dir", "org/n", "--json", "--quiet"}).out);
+  EXPECT_EQ(j["unchanged"], true);
+  EXPECT_EQ(j["files"][0], json({{"path", "b"}, {"bytes", 2}, {"present", false}}));
+  says({"push"}, "it takes a folder and a repository");
+  says({"push", "dir"}, "it takes a folder and a repository");
+  says({"push", "dir", ""}, "it takes a folder and a repository");
+}
+
+TEST_F(ProgramHub, Card) {
+  const Outcome o = run_swan({"card", "dir", "--license", "mit", "--base-model", "a/b", "--repo", "c/d", "--tag", "x",
+                              "--tag", "y", "-o", "-"});
+  ASSERT_EQ(o.code, kExitDone) << o.err;
+  EXPECT_EQ(o.out, "card of dir\n");
+  const CardOptions& card = fake_engine().card;
+  EXPECT_EQ(card.license, "mit");
+  EXPECT_EQ(card.base_model, "a/b");
+  EXPECT_EQ(card.repo, "c/d");
+  EXPECT_EQ(card.tags, (std::vector<std::string>{"x", "y"}));
+  const Outcome samples = run_swan({"card", "dir", "-o", path("card.md"), "--sample", "a fox", "--sample", "a cat"});
+  ASSERT_EQ(samples.code, kExitDone) << samples.err;
+  EXPECT_EQ(samples.out, path("card.md") + "\n");
+  ASSERT_EQ(card.samples.size(), 2U);
+  EXPECT_EQ(card.samples[1].file, "samples/sample_1.png");
+  EXPECT_EQ(card.samples[1].prompt, "a cat");
+  EXPECT_EQ(fake_engine().requests[0].prompt, std::vector<std::string>{"a fox"});
+  EXPECT_EQ(fake_engine().model, "dir");
+  EXPECT_EQ(content("card.md"), "card of dir\n");
+  EXPECT_NE(samples.err.find("names no licence"), std::string::npos);
+  says({"card", "dir", "-o", path("card.md")}, "is there already; give --force");
+  says({"card", "dir", "-o", path("other.md"), "--sample", "a fox"}, "sample_0.png' is there already; give --force");
+  fake_engine().kind = "video";
+  ASSERT_EQ(run_swan({"card", "dir", "-o", path("card.md"), "--sample", "a wave", "--force", "--quiet"}).code,
+            kExitDone);
+  EXPECT_EQ(card.samples.at(0).file, "samples/sample_0.webp");
+  says({"card"}, "the model is missing");
+  says({"card", "dir", "-o", ""}, "--output is empty");
+  says({"card", "dir", "-o", "-", "--sample", "x"}, "--sample puts files beside the card");
+  says({"card", "dir", "-o", "-", "--json"}, "both print to standard output");
+}
+
 }  // namespace
 }  // namespace swan::cli

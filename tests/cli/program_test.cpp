@@ -164,9 +164,11 @@ TEST_F(Program, UsageErrorsPointToTheRightHelp) {
     EXPECT_EQ(o.out, "");
     EXPECT_EQ(o.err, "swan: " + message + "\nRun 'swan " + help + "' for help.\n");
   };
-  expect({}, "a command is missing: image, video, embed, info, convert, pull, config or completion", "--help");
+  expect({}, "a command is missing: image, video, embed, info, convert, pull, push, card, config or completion",
+         "--help");
   expect({"imgae", "x"}, "unknown command 'imgae'; did you mean 'swan image'?", "--help");
-  expect({"zzz"}, "unknown command 'zzz'; there are image, video, embed, info, convert, pull, config and completion",
+  expect({"zzz"},
+         "unknown command 'zzz'; there are image, video, embed, info, convert, pull, push, card, config and completion",
          "--help");
   expect({"a red apple"}, "unknown command 'a red apple'; to draw it: swan image \"...\"", "--help");
   expect({"--versoin"}, "unknown option '--versoin'; did you mean --version?", "--help");
