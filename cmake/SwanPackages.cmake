@@ -3,22 +3,23 @@
 #
 #   cpack --config build/release/CPackConfig.cmake -G "DEB;TGZ" -B FOLDER
 
-# Libraries that are loaded when a video is written or read (src/video/libav.h), which no tool sees.
-set(libav_files)
-set(libav_packages)
+# Libraries that are loaded when a video is written or read (src/video/libav.h), or a hub is used (src/hub/libraries.h),
+# which no tool sees.
+set(loaded_files ${LIBCURL_LIBDIR}/libcurl.so.4 ${LIBCRYPTO_LIBDIR}/libcrypto.so.3)
+set(loaded_packages libcurl4 libssl3)
 foreach(module libavcodec libavfilter libavformat libavutil libswscale)
   string(REGEX MATCH "^[0-9]+" major "${LIBAV_${module}_VERSION}")
-  list(APPEND libav_files ${LIBAV_${module}_LIBDIR}/${module}.so.${major})
-  list(APPEND libav_packages ${module}${major})
+  list(APPEND loaded_files ${LIBAV_${module}_LIBDIR}/${module}.so.${major})
+  list(APPEND loaded_packages ${module}${major})
 endforeach()
-list(JOIN libav_packages ", " libav_packages)
+list(JOIN loaded_packages ", " loaded_packages)
 
 # The libraries that the program is linked with or loads, and their licences, for the archive alone. Of glibc there must
 # be the system's own.
 install(CODE "
   set(program \"$<TARGET_FILE:swan_cli>\")
   set(library \"$<TARGET_FILE:swan>\")
-  set(loaded \"${libav_files}\")
+  set(loaded \"${loaded_files}\")
   set(licences \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}/licences\")
   include(\"${PROJECT_SOURCE_DIR}/cmake/bundle_libraries.cmake\")
 " COMPONENT bundled EXCLUDE_FROM_ALL)
@@ -41,7 +42,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME swan)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "${libav_packages}")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "${loaded_packages}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libswan-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)

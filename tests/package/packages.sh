@@ -45,7 +45,7 @@ everything='/bin/swan$ /share/swan/models/swan-emoji-256/model_index.json$ /shar
   /man/man1/swan.1(.gz)?$ /man/man1/swan-image.1(.gz)?$ /bash-completion/completions/swan$ /zsh/site-functions/_swan$ /fish/vendor_completions.d/swan.fish$
   /doc/swan/copyright$'
 holds sh -c "dpkg-deb --fsys-tarfile '$deb' | tar -t" "$everything"
-holds tar -tf "$archive" "$everything /lib/swan/libavcodec /doc/swan/licences/libavcodec"
+holds tar -tf "$archive" "$everything /lib/swan/libavcodec /doc/swan/licences/libavcodec /lib/swan/libcurl.so.4"
 
 # Why there can be no clean root; empty where one can be made.
 no_root=
