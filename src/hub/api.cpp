@@ -87,15 +87,20 @@ HttpRequest HubApi::small_request(std::string url) const {
   return request;
 }
 
-HttpAnswer HubApi::send(const HttpRequest& request) {
+HttpAnswer HubApi::send(const HttpRequest& request, bool patiently) {
+  std::string why;
   try {
-    return send_patiently(client_, request, env_, stop_, waiting_);
+    if (patiently) return send_patiently(client_, request, env_, stop_, waiting_);
+    HttpAnswer answer = client_.send(request);
+    if (!answer.retryable()) return answer;
+    why = fmt::format("status {}", answer.status);
   } catch (const ConnectionError& e) {
-    throw ConnectionError(
-        fmt::format("cannot {} {}: the hub {} cannot be reached ({}); check the network, the proxy (https_proxy) and "
-                    "HF_ENDPOINT, or work with what is cached: --offline.",
-                    doing_, repo_, env_.endpoint.origin(), e.what()));
+    why = e.what();
   }
+  throw ConnectionError(
+      fmt::format("cannot {} {}: the hub {} cannot be reached ({}); check the network, the proxy (https_proxy) and "
+                  "HF_ENDPOINT, or work with what is cached: --offline.",
+                  doing_, repo_, env_.endpoint.origin(), why));
 }
 
 nlohmann::json HubApi::json_of(const HttpRequest& request, const std::string& revision) {
@@ -104,10 +109,10 @@ nlohmann::json HubApi::json_of(const HttpRequest& request, const std::string& re
   return io::parse_json(answer.body, request.url.substr(0, request.url.find('?')));
 }
 
-FileHead HubApi::head(const std::string& revision, const std::string& path) {
+FileHead HubApi::head(const std::string& revision, const std::string& path, bool patiently) {
   HttpRequest request = small_request(resolve_address(revision, path));
   request.method = "HEAD";
-  const HttpAnswer answer = send(request);
+  const HttpAnswer answer = send(request, patiently);
   FileHead head;
   if (const std::string commit(header(answer.headers, "x-repo-commit")); is_commit(commit)) head.commit = commit;
   const bool redirected = answer.status >= 300 && answer.status < 400;

@@ -33,8 +33,9 @@ class HubApi {
   HubApi(const Environment& env, const Stop& stop, std::string repo, std::string doing,
          std::function<void(const std::string&)> waiting = {});
 
+  /// @param patiently  false: asks once, and takes a hub that is out of order for one that cannot be reached
   /// @throws ConnectionError when there is no answer; Error for those that mean failure
-  [[nodiscard]] FileHead head(const std::string& revision, const std::string& path);
+  [[nodiscard]] FileHead head(const std::string& revision, const std::string& path, bool patiently = true);
   /// The commit that a revision is, of the model's info.
   [[nodiscard]] std::string commit_of(const std::string& revision);
   /// All files of a commit, page by page. @throws Error kCorruptFile for names that must not be written, naming them
@@ -49,8 +50,8 @@ class HubApi {
 
   /// Sends and gives the answer's JSON. @throws Error, also for an answer that is no JSON
   [[nodiscard]] nlohmann::json json_of(const HttpRequest& request, const std::string& revision = "");
-  /// Sends, as send_patiently. Whether it is an error is the caller's to say.
-  [[nodiscard]] HttpAnswer send(const HttpRequest& request);
+  /// Sends, as send_patiently, or once. Whether it is an error is the caller's to say.
+  [[nodiscard]] HttpAnswer send(const HttpRequest& request, bool patiently = true);
   /// Throws what an answer means that is an error. @param revision, path  of what was asked for; may be empty
   [[noreturn]] void refuse(const HttpAnswer& answer, const std::string& revision, const std::string& path) const;
 

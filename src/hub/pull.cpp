@@ -88,15 +88,16 @@ class Pull {
       if (auto found = cached(*known)) return *std::move(found);
       offline_and_incomplete(*known);
     }
+    // Where there is something to fall back on, nobody waits for a hub that is away.
+    auto found_before = known ? cached(*known) : std::nullopt;
     std::string commit;
     try {
-      commit = ask_commit();
+      commit = ask_commit(!found_before);
     } catch (const hub::ConnectionError& e) {
-      auto found = known ? cached(*known) : std::nullopt;
-      if (!found) throw;
+      if (!found_before) throw;
       log(LogLevel::kWarning, "{} Using {}@{}, which '{}' was when it was last looked up.", e.what(), name_.repo,
           short_commit(*known), revision);
-      return *std::move(found);
+      return *std::move(found_before);
     }
     if (auto found = cached(commit)) {
       cache_.set_ref(revision, commit);
@@ -115,8 +116,8 @@ class Pull {
   }
 
   // One small request: which commit the revision is. Any file tells it, even one that is not there.
-  std::string ask_commit() {
-    const hub::FileHead head = api().head(name_.revision, "model_index.json");
+  std::string ask_commit(bool patiently) {
+    const hub::FileHead head = api().head(name_.revision, "model_index.json", patiently);
     if (!head.commit.empty()) return head.commit;
     return api().commit_of(name_.revision);  // a mirror that does not say so
   }

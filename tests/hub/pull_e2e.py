@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
+import ssl
+import subprocess
 import time
 import unittest
 
@@ -195,6 +198,26 @@ class Access(HubTest):
         for name in ("nothing", "a/../b", "../x/y", "org/na me", "org//x", "https://elsewhere.example/org/model"):
             self.assertOneMessage(self.hub_swan("pull", name, expect=2), "is not the name of a model")
 
+    def test_certificates_are_checked(self):
+        if shutil.which("openssl") is None:
+            self.skipTest("openssl is not installed")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                       cwd=self.folder, check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
+        self.hub.main.socket = context.wrap_socket(self.hub.main.socket, server_side=True)
+        self.hub.repos["org/model"] = Repo(pipeline())
+        address = self.hub.endpoint.replace("http://127.0.0.1", "https://localhost")
+        outcome = self.hub_swan("pull", "org/model", env={"HF_ENDPOINT": address, "HF_TOKEN": TOKEN}, expect=1)
+        self.assertOneMessage(outcome, "cannot be trusted", "SSL_CERT_FILE")
+        self.assertEqual(self.hub.requests, [], "nothing was sent, and no token")
+        outcome = self.hub_swan("pull", "org/model", "--include", "*", expect=1,
+                                env={"HF_ENDPOINT": address, "SSL_CERT_FILE": str(self.folder / "cert.pem")})
+        self.assertOneMessage(outcome, "where Swan does not follow")  # large files would go on without encryption
+        self.pull("org/model", "--include", "*.json",
+                  env={"HF_ENDPOINT": address, "SSL_CERT_FILE": str(self.folder / "cert.pem")})
+
     def test_redirects_are_not_followed_everywhere(self):
         self.hub.repos["org/model"] = Repo(pipeline())
         self.hub.fault("GET /org/model/resolve/*/README.md", None, status=302,
@@ -270,7 +293,12 @@ class Faults(HubTest):
         self.pull("org/model")
         self.assertEqual(self.content(), self.weights)
         self.hub.fault("HEAD *", None, status=500)
-        self.assertOneMessage(self.hub_swan("pull", "org/model", expect=1), "out of order (status 500)")
+        self.assertOneMessage(self.hub_swan("pull", "org/other", expect=1), "out of order (status 500)")
+        with self.hub.counted() as lines:
+            outcome = self.hub_swan("pull", "org/model")
+        self.assertIn("(status 500)", outcome.err)
+        self.assertIn("Using org/model@", outcome.err)
+        self.assertEqual(len(lines), 1, "what is cached is used at once")
 
     def test_a_wait_that_is_asked_for_is_kept_and_a_long_one_said(self):
         self.hub.fault("HEAD *", 1, status=429, headers={"Retry-After": "1"})
@@ -278,7 +306,7 @@ class Faults(HubTest):
         self.pull("org/model")
         self.assertGreater(time.monotonic() - began, 0.9)
         self.hub.fault("HEAD *", 1, status=429, headers={"Retry-After": "3600"})
-        self.assertOneMessage(self.hub_swan("pull", "org/model", expect=1), "too many requests", "in 3600 s")
+        self.assertOneMessage(self.hub_swan("pull", "org/other", expect=1), "too many requests", "in 3600 s")
 
     def test_a_signed_address_that_expires(self):
         self.hub.fault("GET /blob/*", 2, skip=2, status=403, body=b"expired")
