@@ -24,8 +24,8 @@ struct HubOptions {
 
 /// How far a transfer has come.
 struct HubProgress {
-  std::string stage;  ///< "download", "check", "hash" or "upload"
-  std::string file;   ///< the one that was begun last
+  std::string stage;      ///< "download", "check", "hash" or "upload"
+  std::string file = {};  ///< the one that was begun last
   int files_done = 0, files = 0;
   uint64_t bytes_done = 0, bytes = 0;  ///< bytes_done counts what was there before
   double bytes_per_second = 0;         ///< over the last seconds
@@ -90,12 +90,12 @@ struct PushOptions {
 
 struct PushResult {
   std::string repo, commit;
-  std::string url;              ///< of the repository's page
-  std::string pull_request;     ///< its address, with PushOptions::create_pr
-  bool created = false;         ///< the repository was not there before
-  bool unchanged = false;       ///< everything was there already, and nothing was committed
-  std::vector<HubFile> files;   ///< cached: the hub had the content already
-  uint64_t uploaded_bytes = 0;  ///< of files that it had not
+  std::string url;                  ///< of the repository's page
+  std::string pull_request = {};    ///< its address, with PushOptions::create_pr
+  bool created = false;             ///< the repository was not there before
+  bool unchanged = false;           ///< everything was there already, and nothing was committed
+  std::vector<HubFile> files = {};  ///< cached: the hub had the content already
+  uint64_t uploaded_bytes = 0;      ///< of files that it had not
 };
 
 /// Puts the files of a folder into a repository, which is made if it is not there, as one commit to a branch

@@ -127,7 +127,7 @@ Environment read_environment(const HubOptions& options, const Variables& variabl
   env.offline = options.offline.value_or(is_true(value_of(variables, "HF_HUB_OFFLINE")) ||
                                          is_true(value_of(variables, "TRANSFORMERS_OFFLINE")));
   env.symlinks = !is_true(value_of(variables, "HF_HUB_DISABLE_SYMLINKS"));
-  for (const char* name : {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"})
+  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"})
     if (env.certificates.empty()) env.certificates = value_of(variables, name);
   constexpr int kMostConnections = 64;
   if (options.connections < 1 || options.connections > kMostConnections)

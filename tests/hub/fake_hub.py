@@ -358,6 +358,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                    private=asked.get("visibility") == "private" or asked.get("private") is True)
             self.json({"url": f"{hub.endpoint}/{name}", "name": name})
 
+    def validate_yaml(self):  # huggingface_hub asks before it uploads a README
+        self.json({"errors": [], "warnings": []})
+
     def branch(self, name, branch):
         repo = self.repo(name, write=True)
         if repo:
@@ -473,6 +476,7 @@ ROUTES = [
     ("GET", rf"/{NAME}/resolve/([^/]+)/(.+)", Handler.resolve),
     ("HEAD", rf"/{NAME}/resolve/([^/]+)/(.+)", Handler.resolve),
     ("POST", r"/api/repos/create", Handler.create),
+    ("POST", r"/api/validate-yaml", Handler.validate_yaml),
     ("POST", rf"/api/models/{NAME}/branch/([^/]+)", Handler.branch),
     ("POST", rf"/api/models/{NAME}/preupload/([^/]+)", Handler.preupload),
     ("POST", rf"/{NAME}\.git/info/lfs/objects/batch", Handler.lfs_batch),

@@ -81,7 +81,8 @@ class HubTest(ProgramTest):
 
     def environment(self, **more):
         kept = {name: value for name, value in os.environ.items()
-                if not name.upper().endswith("_PROXY") and not name.startswith(("HF_", "HUGGING", "XDG_"))}
+                if not name.upper().endswith(("_PROXY", "_CA_BUNDLE")) and name != "SSL_CERT_FILE"
+                and not name.startswith(("HF_", "HUGGING", "XDG_"))}
         return {**kept, "HOME": str(self.home), "HF_HOME": str(self.home), "HF_ENDPOINT": self.hub.endpoint,
                 "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1",
                 "SWAN_HUB_RETRY_MS": "10", **more}
