@@ -21,7 +21,11 @@ class ProgramHub : public ProgramFixture {
     EXPECT_EQ(o.code, kExitUsage);
     EXPECT_NE(o.err.find(text), std::string::npos) << o.err;
   }
-  std::string out_ = path("x.png");
+  void SetUp() override {
+    ProgramFixture::SetUp();
+    out_ = path("x.png");
+  }
+  std::string out_;
 };
 
 TEST_F(ProgramHub, NamesBecomePathsInEveryCommand) {
