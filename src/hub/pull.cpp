@@ -278,7 +278,13 @@ void pull_models(std::string& model, LoadOptions& load, const HubOptions& hub, c
     }
     if (!is_hub_name(name, of_name)) return;
     wanted.variant = load.variant;
-    path = pull_model(name, wanted, of_name, callbacks).path;
+    try {
+      path = pull_model(name, wanted, of_name, callbacks).path;
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::kNotFound && e.code() != ErrorCode::kIo) throw;
+      // It may have been meant as a path.
+      fail(e.code(), "there is no file or folder '{}', and as a model of a hub: {}", path, e.what());
+    }
   };
   // The vae is left out never: beside a tiny decoder it is still asked for what latents are, and encodes pictures.
   PullOptions whole;

@@ -19,6 +19,8 @@ if SOURCE not in pathlib.Path(PROGRAM).resolve().parents:
     os.environ.setdefault("SWAN_MODELS", str(SOURCE / "models"))
 # A tiny random repository of Wan's kind: what it shows is noise, but everything about it is as of a large one.
 WAN = SOURCE / "tests" / "golden" / "models" / "wan"
+# A name like org/model is one of a hub's; tests/hub has one of its own.
+os.environ["HF_HUB_OFFLINE"] = "1"
 # What a prompt met before is worth has tests of its own; the others are not to depend on the user's cache.
 os.environ["SWAN_EMBED_CACHE"] = "off"
 # The fewest steps that the solver's second order uses, and a seed, so that runs can be compared.

@@ -519,7 +519,8 @@ class Names(HubTest):
 
     def test_a_name_that_is_neither_here_nor_there(self):
         outcome = self.hub_swan("image", "x", "--model", "models/mistyped", expect=1)
-        self.assertOneMessage(outcome, "models/mistyped", "no such model")
+        self.assertOneMessage(outcome, "there is no file or folder 'models/mistyped', and as a model of a hub: cannot pull",
+                              "no such model")
         outcome = self.hub_swan("image", "x", "--model", "models/mistyped.safetensors", expect=1)
         self.assertEqual(len(self.hub.requests), 1, outcome)
 
