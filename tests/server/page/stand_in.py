@@ -202,12 +202,17 @@ class StandIn:
         if self.fail and job.status not in ENDS:
             job.error = self.fail
             return self.finish(job, "failed")
-        job.results = [
-            {"index": i, "url": self.result_url or f"/v1/results/{job.id}/{i}?token=t", "content_type": "image/png", "bytes": 1234,
-             "width": width, "height": height, "seed": request["seed"] + i,
-             "parameters": {"guidance_scale": request["guidance_scale"], "num_inference_steps": steps, "scheduler": "dpmsolver++"}}
-            for i in range(request.get("n", 1))]
+        job.results = self.results(job)
         self.finish(job, "succeeded")
+
+    def results(self, job):
+        request = job.request
+        return [
+            {"index": i, "url": self.result_url or f"/v1/results/{job.id}/{i}?token=t", "content_type": "image/png",
+             "bytes": 1234, "width": request["width"], "height": request["height"], "seed": request["seed"] + i,
+             "parameters": {"guidance_scale": request["guidance_scale"], "num_inference_steps": request["num_inference_steps"],
+                            "scheduler": "dpmsolver++"}}
+            for i in range(request.get("n", 1))]
 
     # HTTP
 

@@ -3,6 +3,7 @@
 import unittest
 
 from page_case import ENTER, ESCAPE, LEFT, RIGHT, PageCase, chromium
+from stand_in import Job
 
 HOSTILE = "<img src=x onerror=\"window.harmed=1\"><script>window.harmed=1</script>&amp;"
 
@@ -58,8 +59,8 @@ class Work(PageCase):
         chromium.run("document.querySelector('#loras input[type=checkbox]').click()")
         self.generate("something else", negative_prompt="", width=256, height=256, n=1, num_inference_steps=3,
                       guidance_scale=9, seed=5, scheduler="", format="png", flow_shift="")
-        self.assertNotIn("flow_shift", list(server.jobs.values())[-1].request)
         self.tiles(3)
+        self.assertNotIn("flow_shift", list(server.jobs.values())[-1].request)
         # The second picture of the first job: everything as it was, and its own seed.
         chromium.click("#gallery li:last-child .tile")
         chromium.until_shown("#viewer")
@@ -167,6 +168,28 @@ class Work(PageCase):
         chromium.keys(ESCAPE)
         chromium.until("return !document.getElementById('viewer').open")
         chromium.until("return document.activeElement.className === 'tile'")
+        self.finish()
+
+    def test_a_reload_while_it_works_and_a_long_gallery(self):
+        server = self.serve(step_seconds=0.05)
+        for i in range(130):
+            job = Job({"kind": "image", "model": "sana", "prompt": f"old {i}", "width": 32, "height": 32, "seed": 1,
+                       "num_inference_steps": 1, "guidance_scale": 1, "format": "png"})
+            job.status, job.created_at, job.started_at, job.finished_at = "succeeded", i + 1, i + 1, i + 2
+            job.results = server.results(job)
+            server.jobs[job.id] = job
+        self.open(server.url)
+        self.tiles(100)
+        chromium.click("#more")
+        self.tiles(130)
+        chromium.until("return document.activeElement.ariaLabel === 'Open picture: old 29'")
+        self.assertFalse(chromium.shown("#more"))
+        self.generate("a slow one", num_inference_steps=30)
+        chromium.until_shown(".card[data-status=running] .preview")
+        chromium.open(server.url)
+        chromium.until_shown(".card[data-status=running] .preview")
+        chromium.until("return document.querySelector('#gallery .tile')?.ariaLabel === 'Open picture: a slow one'")
+        chromium.until_text(".card[data-status=succeeded]", "Done in")
         self.finish()
 
     def test_text_stays_text(self):
