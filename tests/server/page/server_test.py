@@ -69,8 +69,8 @@ class RealServer(PageCase):
 
     def test_pictures_videos_and_a_killed_server(self):
         self.expected_errors = ("ERR_", "404")
-        server = self.start("--model", "emoji=embedded:swan-emoji-256", "--model", f"sprint={GOLDEN / 'sana_sprint'}", "--model",
-                            f"wan={GOLDEN / 'wan'}", "--preview-interval", "0.01")
+        server = self.start("--model", f"emoji={SOURCE / 'models' / 'swan-emoji-256'}", "--model", f"sprint={GOLDEN / 'sana_sprint'}", "--model",
+                            f"wan={GOLDEN / 'wan'}", "--preview-interval", "0.05")
         self.open(server.url)
 
         # A picture from a prompt. Its previews are pictures, and it is one itself.
