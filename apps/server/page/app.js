@@ -32,7 +32,7 @@ function showState() {
   } else if (api.state === 'online') {
     if (reached) announce('The server is there again.');
     reached = true;
-    if (!ready) prepare();
+    prepare();
   }
 }
 

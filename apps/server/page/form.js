@@ -67,7 +67,6 @@ export class Form {
 
   /// Takes what the server has; what was chosen before stays where it still can.
   offer(models, capabilities) {
-    const began = this.#models.length > 0;
     this.#models = models;
     this.#capabilities = capabilities;
     const kinds = new Set(models.map((model) => model.kind));
@@ -77,9 +76,7 @@ export class Form {
       el('option', { value: '', text: "The model's own" }),
       ...capabilities.schedulers.map(({ name, description }) => el('option', { value: name, text: name, title: description })),
     );
-    const kind = kinds.has(this.#settings.kind) ? this.#settings.kind : models[0].kind;
-    if (began && this.model) this.#showModel();
-    else this.#showKind(kind);
+    this.#showKind(kinds.has(this.#settings.kind) ? this.#settings.kind : models[0].kind);
     $('settings').disabled = false;
     $('generate').disabled = false;
   }

@@ -83,6 +83,7 @@ class StandIn:
     def __init__(self, port=0, step_seconds=0.0, key=None):
         self.step_seconds = step_seconds
         self.key = key
+        self.models = MODELS
         self.refusals = []  # of the next POST /v1/jobs: (status, error, {header: value})
         self.cut_streams = 0  # how many streams end after their next event
         self.fail = None  # what running jobs fail with: an error object
@@ -237,7 +238,7 @@ class StandIn:
         if self.key and http.headers.get("Authorization") != f"Bearer {self.key}":
             return self.refuse(http, 401, "invalid_api_key", "an API key is needed: Authorization: Bearer KEY")
         if url.path == "/v1/models":
-            models = [{"object": "model", "created": 0, "owned_by": "swan", "loaded": True, **model} for model in MODELS]
+            models = [{"object": "model", "created": 0, "owned_by": "swan", "loaded": True, **model} for model in self.models]
             return self.json(http, 200, {"object": "list", "data": models})
         if url.path == "/v1/capabilities":
             return self.json(http, 200, CAPABILITIES)

@@ -336,9 +336,12 @@ class Trouble(PageCase):
         self.assertEqual(chromium.value("prompt"), "cut short")
         back = self.serve(port=server.http.server_port)
         back.jobs.update(made)
+        back.models = [model for model in back.models if model["kind"] == "image"]
         chromium.until("return document.getElementById('banner').hidden")
         chromium.until_text(".card[data-status=failed]", "restarted before the job was done")
         self.tiles(1)
+        chromium.until("return !document.getElementById('kinds').checkVisibility()")  # it has no videos any more
+        self.assertEqual(chromium.value("prompt"), "cut short")
         chromium.click(".card[data-status=failed] button")
         self.tiles(2)
         self.finish()
