@@ -73,6 +73,14 @@ class Download {
                      [](const auto& a, const auto& b) { return a->file.size < b->file.size; });
   }
 
+  ~Download() {
+    // What is left without anything in it is of no use to the next attempt.
+    for (const auto& blob : blobs_)
+      if (blob->partial && blob->partial->done_bytes() == 0) blob->partial->remove();
+  }
+  Download(const Download&) = delete;
+  Download& operator=(const Download&) = delete;
+
   void run() {
     std::vector<std::thread> threads;
     const uint64_t pieces = std::max<uint64_t>(total_pieces(), 1);

@@ -87,6 +87,23 @@ class HubTest(ProgramTest):
                 "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1",
                 "SWAN_HUB_RETRY_MS": "10", **more}
 
+    @contextlib.contextmanager
+    def as_environment(self, **more):
+        """For what takes the environment of this process."""
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(self.environment(**more))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def start_pull(self, *arguments):
+        """Starts the program, for tests that do something while it runs."""
+        with self.as_environment():
+            return self.start("pull", *arguments)
+
     def hub_swan(self, *arguments, env=None, **kwargs):
         return self.swan(*arguments, env=self.environment(**(env or {})), **kwargs)
 

@@ -3,7 +3,6 @@ itself, as it is on PyPI (tools/test-requirements.txt)."""
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import unittest
@@ -88,13 +87,7 @@ with WeakFileLock({str(lock)!r}):
 """], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(holder.stdout.close)
         self.assertEqual(holder.stdout.readline(), "held\n")
-        before = dict(os.environ)
-        os.environ.update(self.environment())
-        try:
-            swan = self.start("pull", "org/model/big.safetensors")
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        swan = self.start_pull("org/model/big.safetensors")
         self.wait_for(swan, "swan: another process downloads big.safetensors")
         self.assertFalse((self.snapshot() / "big.safetensors").exists())
         holder.communicate("\n", timeout=30)
@@ -104,13 +97,7 @@ with WeakFileLock({str(lock)!r}):
 
     def test_python_waits_while_swan_downloads(self):
         self.hub.fault("GET /blob/*", None, slow=0.4)
-        before = dict(os.environ)
-        os.environ.update(self.environment())
-        try:
-            swan = self.start("pull", "org/model/big.safetensors", "--connections", "1", "--quiet")
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        swan = self.start_pull("org/model/big.safetensors", "--connections", "1", "--quiet")
         blobs = self.repo_folder() / "blobs"
         while not list(blobs.glob("*.swan.incomplete")):
             self.assertIsNone(swan.poll())

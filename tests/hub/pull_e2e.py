@@ -1,5 +1,6 @@
 """swan pull and names of a hub's models: what is fetched, where it goes, and what happens when things go wrong."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -386,8 +387,7 @@ class Interrupted(HubTest):
 
     def stop(self, number):
         """Stops the program when some of a file has come. Returns the bytes that had come and what it printed."""
-        os.environ.update({})
-        process = self.start_in(self.environment(), "pull", "org/model", "--connections", "3")
+        process = self.start_pull("org/model", "--connections", "3")
         blobs = self.repo_folder() / "blobs"
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -399,16 +399,6 @@ class Interrupted(HubTest):
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         return process.returncode, out, err
-
-    def start_in(self, env, *arguments):
-        before = dict(os.environ)
-        os.environ.clear()
-        os.environ.update(env)
-        try:
-            return self.start(*arguments)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def resumed(self):
         """Pulls again; returns the MiB that were asked for anew."""
@@ -438,7 +428,7 @@ class Interrupted(HubTest):
         self.assertLessEqual(self.resumed()[0], 9.01)
 
     def test_the_beginning_that_huggingface_hub_left_is_taken_over(self):
-        oid = __import__("hashlib").sha256(self.weights).hexdigest()
+        oid = hashlib.sha256(self.weights).hexdigest()
         blobs = self.repo_folder() / "blobs"
         blobs.mkdir(parents=True)
         (blobs / f"{oid}.incomplete").write_bytes(self.weights[:5_000_000])
@@ -446,7 +436,7 @@ class Interrupted(HubTest):
 
     def test_two_at_once_fetch_once(self):
         self.slow.how["slow"] = 0.05
-        processes = [self.start_in(self.environment(), "pull", "org/model", "--quiet") for _ in range(3)]
+        processes = [self.start_pull("org/model", "--quiet") for _ in range(3)]
         for process in processes:
             _, err = process.communicate(timeout=60)
             self.assertEqual(process.returncode, 0, err)
@@ -455,18 +445,10 @@ class Interrupted(HubTest):
         self.assertEqual(asked, len(self.weights))
 
     def test_no_room(self):
-        done = self.on_a_small_disk_of_the_hub()
+        with self.as_environment(HF_HUB_CACHE=str(self.folder / "disk" / "hub")):
+            done = self.on_a_small_disk("pull", "org/model", old="old", size="4m")
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("are free", done.stderr)
-
-    def on_a_small_disk_of_the_hub(self):
-        before = dict(os.environ)
-        os.environ.update(self.environment(HF_HUB_CACHE=str(self.folder / "disk" / "hub")))
-        try:
-            return self.on_a_small_disk("pull", "org/model", old="old", size="4m")
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
 
 class Names(HubTest):
