@@ -28,7 +28,16 @@ struct Origin {
   [[nodiscard]] std::string str() const;
 };
 
-struct Member;
+/// A key of a map and its value. A template, since a map's values are complete types only once Value is.
+template <typename T>
+struct MemberOf {
+  std::string key = {};
+  Origin origin = {};  ///< of the key itself
+  T value = {};
+};
+
+struct Value;
+using Member = MemberOf<Value>;
 
 /// A part of a configuration: a scalar, a list or a map, and where it was written.
 struct Value {
@@ -56,12 +65,6 @@ struct Value {
   [[nodiscard]] size_t size() const;
   /// 1 for a scalar.
   [[nodiscard]] int depth() const;
-};
-
-struct Member {
-  std::string key = {};
-  Origin origin = {};  ///< of the key itself
-  Value value = {};
 };
 
 /// What a scalar without quotes is, by YAML 1.2's core schema; of its numbers the decimal ones.
