@@ -109,7 +109,7 @@ Schema::Schema(std::vector<Section> sections, std::vector<Field> fields) : secti
   for (const Section& section : sections_) {
     for (Field& field : fields) {
       if (field.path != section.name && !begins_with(field.path, section.name)) continue;
-      fields_.push_back(std::move(field));
+      fields_.push_back(field);
       field.path.clear();
     }
   }
@@ -174,7 +174,7 @@ std::string Schema::nearest_path(const std::string& path) const {
   }
   // In the section that was meant, else in any.
   if (const std::string meant = nearest(section, keys("")); !meant.empty() && meant != section) {
-    const std::string path_there = nearest_path(joined(meant, key));
+    std::string path_there = nearest_path(joined(meant, key));
     if (!path_there.empty()) return path_there;
   }
   const std::string meant = nearest(key, names);
