@@ -203,7 +203,7 @@ TEST_F(Configured, EveryPresetRuns) {
     EXPECT_EQ(o.code, kExitDone) << name << ": " << o.err;
     models += fake_engine().model.empty() ? 0 : 1;
   }
-  EXPECT_EQ(models, 15);
+  EXPECT_EQ(models, 16);
   // A distilled model's preset takes the place of what all models of its family have.
   ASSERT_EQ(run_swan({"video", "a wave", "--config", "fastwan-2.1-t2v-14b", "-o", path("v.mp4")}).code, kExitDone);
   EXPECT_EQ(fake_engine().model, "FastVideo/FastWan2.1-T2V-14B-Diffusers");
