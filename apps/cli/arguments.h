@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/serve_arguments.h"
+
 namespace swan::cli {
 
 // What was typed after a command, unconverted: one text per option, so that every message about a bad value is ours,
@@ -194,6 +196,9 @@ struct PullArguments : HubArguments, ReportArguments, ConfigArguments {
   bool dry_run = false;
 };
 
+/// `swan serve`. Of ModelArguments all but --model, which may be repeated here.
+struct ServeArguments : ModelArguments, ServeOnlyArguments, ConfigArguments {};
+
 /// `swan completion`
 struct CompletionArguments {
   std::optional<std::string> shell;
@@ -213,6 +218,7 @@ struct Arguments {
     kPush,
     kCard,
     kConfig,
+    kServe,
     kCompletion
   };
 
@@ -227,6 +233,7 @@ struct Arguments {
   PullArguments pull;
   PushArguments push;
   CardArguments card;
+  ServeArguments serve;
   CompletionArguments completion;
 };
 

@@ -107,6 +107,7 @@ Arguments::Command command_of(const std::string& name) {
   if (name == "pull") return Arguments::Command::kPull;
   if (name == "push") return Arguments::Command::kPush;
   if (name == "card") return Arguments::Command::kCard;
+  if (name == "serve") return Arguments::Command::kServe;
   return name == "info" ? Arguments::Command::kInfo : Arguments::Command::kCompletion;
 }
 

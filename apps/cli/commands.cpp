@@ -5,6 +5,7 @@
 #include "cli/examples.h"
 #include "cli/limits.h"
 #include "cli/sampling_options.h"
+#include "cli/serve_options.h"
 #include "swan/pipeline.h"
 #include "swan/video_pipeline.h"
 
@@ -196,16 +197,20 @@ void add_from(OptionSet& o, std::optional<std::string>& from, const Words& w) {
 // The revision of a configuration's model goes with it.
 const ConfigKey kModelRevision = {.path = "model.revision", .yields_to = {"model.model"}, .needs = {"model.model"}};
 
+void add_hub_place(OptionSet& o, HubArguments& a) {
+  o.text("--endpoint", a.endpoint, "URL",
+         "Another hub, such as a mirror (default: $HF_ENDPOINT, or https://huggingface.co)", {.path = "hub.endpoint"});
+  o.flag("--offline", a.offline, "Use what is in the cache and ask no hub; the same as HF_HUB_OFFLINE=1",
+         {.path = "hub.offline", .type = Type::kFlag, .standard = "false"});
+}
+
 // @param revision  the key of --revision;  @param of  which model's it is: "the hub's model"
 void add_hub(OptionSet& o, HubArguments& a, const ConfigKey& revision, const char* of) {
   o.text("--revision", a.revision, "NAME",
          fmt::format("Of {}: a branch, a tag, a commit or refs/pr/N (default: main; the same as @NAME after the name)",
                      of),
          revision);
-  o.text("--endpoint", a.endpoint, "URL",
-         "Another hub, such as a mirror (default: $HF_ENDPOINT, or https://huggingface.co)", {.path = "hub.endpoint"});
-  o.flag("--offline", a.offline, "Use what is in the cache and ask no hub; the same as HF_HUB_OFFLINE=1",
-         {.path = "hub.offline", .type = Type::kFlag, .standard = "false"});
+  add_hub_place(o, a);
 }
 
 // @param section  of a configuration
@@ -226,16 +231,8 @@ void add_model_files(OptionSet& o, ModelFileArguments& a, const std::string& sec
          key_of("tokenizer"), file_or("none"));
 }
 
-void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
-  o.group("Model");
-  o.text("--model", a.model, "DIR|FILE|ID",
-         fmt::format("Repository in diffusers' layout, or the file of a transformer: on disk, or of a hub (org/name, "
-                     "org/name@revision, org/name/file.gguf), which is downloaded once (default: {})",
-                     embedded),
-         {.path = "model.model"}, file());
-  add_hub(o, a, kModelRevision, "the hub's model");
-  add_model_files(o, a, "model", "Transformer instead of that of --model, or without one",
-                  " (none, here and below: without that of --from)");
+// What models compute with and where.
+void add_compute(OptionSet& o, ModelArguments& a, const char* result) {
   o.text("--variant", a.variant, "NAME", "Weights of this variant, such as fp16 for *.fp16.safetensors",
          {.path = "model.variant"});
   o.text(
@@ -256,6 +253,19 @@ void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char
          "Where what the text encoder makes of prompts is kept (default: $SWAN_EMBED_CACHE, or swan/embeddings in the "
          "user's cache)",
          {.path = "memory.embed_cache"}, {.kind = Kind::kFolder, .choices = {"off"}});
+}
+
+void add_model(OptionSet& o, ModelArguments& a, const char* embedded, const char* result) {
+  o.group("Model");
+  o.text("--model", a.model, "DIR|FILE|ID",
+         fmt::format("Repository in diffusers' layout, or the file of a transformer: on disk, or of a hub (org/name, "
+                     "org/name@revision, org/name/file.gguf), which is downloaded once (default: {})",
+                     embedded),
+         {.path = "model.model"}, file());
+  add_hub(o, a, kModelRevision, "the hub's model");
+  add_model_files(o, a, "model", "Transformer instead of that of --model, or without one",
+                  " (none, here and below: without that of --from)");
+  add_compute(o, a, result);
 }
 
 void add_loras(OptionSet& o, LoraArguments& a) {
@@ -553,6 +563,17 @@ void define_config(CLI::App& program, ConfigCommandArguments& a, OptionTable& ta
   o.text("--format", a.format, "NAME", "yaml (default) or json", none, choice({"yaml", "json"}));
 }
 
+void define_serve(CLI::App& program, ServeArguments& a, OptionTable& table) {
+  OptionSet o(add_command(program, "serve", "Serve pictures and videos over HTTP, with a web page", kServeExamples),
+              table);
+  o.group("Models");
+  add_served_models(o, a);
+  add_hub_place(o, a);
+  add_compute(o, a, "results are");
+  add_serve_options(o, a);
+  o.configuration(a);
+}
+
 void define_completion(CLI::App& program, CompletionArguments& a, OptionTable& table) {
   OptionSet o(add_command(program, "completion", "Print a script that completes swan's options in a shell",
                           kCompletionExamples),
@@ -572,6 +593,7 @@ void define_commands(CLI::App& program, Arguments& arguments, OptionTable& table
   define_push(program, arguments.push, table);
   define_card(program, arguments.card, table);
   define_config(program, arguments.config, table);
+  define_serve(program, arguments.serve, table);
   define_completion(program, arguments.completion, table);
 }
 

@@ -107,6 +107,14 @@ inline constexpr const char* kConfigExamples = R"(Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.)";
 
+inline constexpr const char* kServeExamples = R"(Examples:
+  swan serve                                            the embedded models, on http://127.0.0.1:7860
+  swan serve --model sana=~/models/Sana_1600M_1024px_diffusers --model wan=~/models/Wan2.1-T2V-1.3B-Diffusers
+  swan serve --host 0.0.0.0 --api-key-file keys.txt     other machines may use it, with a key
+  curl http://127.0.0.1:7860/v1/jobs -H 'Content-Type: application/json' -d '{"prompt": "a red apple"}'
+
+Exit codes: 0 stopped by SIGINT or SIGTERM, 1 failed, 2 wrong usage.)";
+
 inline constexpr const char* kCompletionExamples = R"(Examples:
   source <(swan completion bash)                                   this session; put it in ~/.bashrc to keep it
   swan completion zsh > "${fpath[1]}/_swan"                        zsh, once

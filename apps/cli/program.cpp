@@ -59,7 +59,7 @@ bool wants_json(const Arguments& a) {
   }
 }
 
-int run_command(const Arguments& arguments, const CommandLine& command_line) {
+int run_command(const Arguments& arguments, const CommandLine& command_line, ServeCommand serve) {
   switch (arguments.command) {
     case Arguments::Command::kHelp:
       print_out(arguments.help);
@@ -93,6 +93,13 @@ int run_command(const Arguments& arguments, const CommandLine& command_line) {
     case Arguments::Command::kConfig:
       run_config(arguments.config, command_line.schema());
       return kExitDone;
+    case Arguments::Command::kServe:
+      if (serve == nullptr) {
+        throw Error(ErrorCode::kUnsupported,
+                    "this program was built without the server; build it with SWAN_SERVER=ON.");
+      }
+      serve(arguments.serve);
+      return kExitDone;
     case Arguments::Command::kCompletion:
       print_out(completion_script(arguments.completion.shell, command_line.commands()));
       return kExitDone;
@@ -106,7 +113,7 @@ void report_failure(const char* code, const std::string& message, bool json) {
   if (json) print_out(error_json(code, message) + "\n");
 }
 
-int run_reporting(const std::vector<std::string>& typed) {
+int run_reporting(const std::vector<std::string>& typed, ServeCommand serve) {
   // Looked for before parsing, for an error in parsing is reported too; what follows "--" is no option.
   const auto options_end = std::find(typed.begin(), typed.end(), "--");
   bool json = std::find(typed.begin(), options_end, "--json") != options_end;
@@ -114,7 +121,7 @@ int run_reporting(const std::vector<std::string>& typed) {
   try {
     const Arguments arguments = command_line.parse(typed);
     json = json || wants_json(arguments);
-    return run_command(arguments, command_line);
+    return run_command(arguments, command_line, serve);
   } catch (const UsageError& e) {
     report_failure("usage", command_line.explained(e.what()), json);
     print_error(fmt::format("Run 'swan {}{}--help' for help.", e.command(), e.command().empty() ? "" : " "));
@@ -136,12 +143,12 @@ int run_reporting(const std::vector<std::string>& typed) {
 
 }  // namespace
 
-int run(int argc, const char* const* argv) noexcept {
+int run(int argc, const char* const* argv, ServeCommand serve) noexcept {
   try {
     prepare_standard_streams();
     std::vector<std::string> typed;
     for (int i = 1; i < argc; ++i) typed.emplace_back(argv[i]);
-    return run_reporting(typed);
+    return run_reporting(typed, serve);
   } catch (const std::exception& e) {
     // Reporting itself failed, e.g. standard output is a file on a full disk.
     std::fprintf(stderr, "swan: %s\n", e.what());

@@ -32,7 +32,7 @@ class Completion(ProgramTest):
         self.assertIn("-F _swan swan", self.shell("bash", f"source '{path}'; complete -p swan"))
 
     def test_bash_completes(self):
-        self.assertEqual(self.bash_words("swan", ""), ["image", "video", "embed", "info", "convert", "pull", "push", "card", "config", "completion"])
+        self.assertEqual(self.bash_words("swan", ""), ["image", "video", "embed", "info", "convert", "pull", "push", "card", "config", "serve", "completion"])
         self.assertEqual(self.bash_words("swan", "image", "--gu"), ["--guidance-scale"])
         self.assertEqual(self.bash_words("swan", "image", "--dtype", ""), ["auto", "f32", "bf16", "f16", "fp8"])
         self.assertEqual(self.bash_words("swan", "image", "--dtype", "=", "b"), ["bf16"])

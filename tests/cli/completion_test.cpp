@@ -15,7 +15,7 @@ TEST(Completion, EveryOptionOfEveryCommandIsInEveryScript) {
   const std::string fish = script("fish");
   size_t options = 0;
   const std::vector<CommandInfo> commands = CommandLine().commands();
-  ASSERT_EQ(commands.size(), 11U);
+  ASSERT_EQ(commands.size(), 12U);
   for (const CommandInfo& command : commands) {
     for (const OptionInfo& option : command.options) {
       for (const std::string& name : option.long_names) {
@@ -45,7 +45,7 @@ TEST(Completion, UnknownShellsAreRefused) {
 
 TEST(CommandLineTest, HelpFitsAnOrdinaryWindowAndShowsExamples) {
   const CommandLine command_line;
-  for (const char* command : {"", "image", "video", "embed", "info", "convert", "config", "completion"}) {
+  for (const char* command : {"", "image", "video", "embed", "info", "convert", "config", "serve", "completion"}) {
     const std::string help = command_line.help(command);
     EXPECT_NE(help.find("Examples:\n  "), std::string::npos) << command;
     size_t begin = 0;

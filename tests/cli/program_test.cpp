@@ -164,11 +164,12 @@ TEST_F(Program, UsageErrorsPointToTheRightHelp) {
     EXPECT_EQ(o.out, "");
     EXPECT_EQ(o.err, "swan: " + message + "\nRun 'swan " + help + "' for help.\n");
   };
-  expect({}, "a command is missing: image, video, embed, info, convert, pull, push, card, config or completion",
+  expect({}, "a command is missing: image, video, embed, info, convert, pull, push, card, config, serve or completion",
          "--help");
   expect({"imgae", "x"}, "unknown command 'imgae'; did you mean 'swan image'?", "--help");
   expect({"zzz"},
-         "unknown command 'zzz'; there are image, video, embed, info, convert, pull, push, card, config and completion",
+         "unknown command 'zzz'; there are image, video, embed, info, convert, pull, push, card, config, serve and "
+         "completion",
          "--help");
   expect({"a red apple"}, "unknown command 'a red apple'; to draw it: swan image \"...\"", "--help");
   expect({"--versoin"}, "unknown option '--versoin'; did you mean --version?", "--help");
