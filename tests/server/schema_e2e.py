@@ -1,0 +1,32 @@
+"""schemathesis: requests made of the OpenAPI document, and answers held against it. On the fake engine.
+
+SWAN_TEST_LONG=1 for hundreds of requests an operation instead of a few."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+from served import LONG, ServerTest
+
+
+@unittest.skipIf(importlib.util.find_spec("schemathesis") is None,
+                 "schemathesis is not there; ./dev test installs it (tools/test-requirements.txt)")
+class Schema(ServerTest):
+    def test_finds_nothing(self):
+        server = self.serve("--max-queue", 10000, "--max-queue-per-client", 10000)
+        program = pathlib.Path(sys.executable).with_name("schemathesis")
+        command = [program, "run", server.url + "/openapi.json", "--max-examples", "400" if LONG else "6", "--seed", "1",
+                   "--no-color", "--request-timeout", "20", "--suppress-health-check", "all",
+                   "--phases", "examples,coverage,fuzzing,stateful" if LONG else "examples,fuzzing"]
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False,
+                              cwd=self.folder, env={**os.environ, "PYTHONWARNINGS": "ignore"}, timeout=3000)
+        self.assertEqual(done.returncode, 0, done.stdout[-8000:] + done.stderr[-2000:])
+        self.assertIsNone(server.process.poll(), "the server is there still")
+        print(done.stdout[-1500:])
+
+
+if __name__ == "__main__":
+    unittest.main()
