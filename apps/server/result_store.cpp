@@ -168,7 +168,8 @@ void ResultStore::remove(const std::string& job_id) {
   erase(job_id);
 }
 
-// As long as there are too many bytes, or jobs. The oldest go, but never the one that was just made: its client has not seen it yet.
+// As long as there are too many bytes, or jobs. The oldest go, but never the one that was just made: its client has not
+// seen it yet.
 std::vector<std::string> ResultStore::shrink(const std::string& keep) {
   std::vector<std::string> removed;
   while ((bytes_ > max_bytes_ && entries_.size() > 1) || entries_.size() > kMostJobs) {
