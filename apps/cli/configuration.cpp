@@ -32,7 +32,8 @@ config::Field field_of(const OptionTable::Entry& entry, const ValueHint& hint) {
   field.secret = key.secret;
   field.yields_to = key.yields_to;
   const bool all = !key.open && (hint.kind == ValueHint::Kind::kChoice || key.type != config::Type::kText);
-  (all ? field.choices : field.examples) = hint.choices;
+  std::vector<std::string>& named = all ? field.choices : field.examples;
+  named = hint.choices;
   return field;
 }
 
