@@ -131,7 +131,7 @@ FileHead HubApi::head(const std::string& revision, const std::string& path, bool
 std::string HubApi::commit_of(const std::string& revision) {
   const nlohmann::json info =
       json_of(small_request(api_address("/revision/" + url_escaped(revision, false))), revision);
-  const std::string commit = text_of(info, "sha");
+  std::string commit = text_of(info, "sha");
   if (!is_commit(commit))
     fail(ErrorCode::kIo, "cannot {} {}: {} does not say which commit '{}' is; check that HF_ENDPOINT is a hub.", doing_,
          repo_, env_.endpoint.origin(), revision);
