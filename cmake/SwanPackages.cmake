@@ -3,15 +3,17 @@
 #
 #   cpack --config build/release/CPackConfig.cmake -G "DEB;TGZ" -B FOLDER
 
-# Libraries that are loaded when a video is written or read (src/video/libav.h), or a hub is used (src/hub/libraries.h),
-# which no tool sees.
-set(loaded_files ${LIBCURL_LIBDIR}/libcurl.so.4 ${LIBCRYPTO_LIBDIR}/libcrypto.so.3)
-set(loaded_packages libcurl4 libssl3)
+# Libraries that are loaded when they are first needed, which no tool sees: libav's when a video is written or read
+# (src/video/libav.h), and those that speak to a hub (src/hub/libraries.h).
+set(loaded_files)
+set(loaded_packages)
 foreach(module libavcodec libavfilter libavformat libavutil libswscale)
   string(REGEX MATCH "^[0-9]+" major "${LIBAV_${module}_VERSION}")
   list(APPEND loaded_files ${LIBAV_${module}_LIBDIR}/${module}.so.${major})
   list(APPEND loaded_packages ${module}${major})
 endforeach()
+list(APPEND loaded_files ${LIBCURL_LIBDIR}/libcurl.so.4 ${LIBCRYPTO_LIBDIR}/libcrypto.so.3)
+list(APPEND loaded_packages libcurl4 libssl3 ca-certificates)
 list(JOIN loaded_packages ", " loaded_packages)
 
 # The libraries that the program is linked with or loads, and their licences, for the archive alone. Of glibc there must
@@ -43,7 +45,6 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME swan)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "${loaded_packages}")
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libswan-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "swan (= ${PROJECT_VERSION})")

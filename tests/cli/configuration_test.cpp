@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "config/files.h"
 #include "run_program.h"
+#include "support/paths.h"
 
 namespace swan::cli {
 namespace {
@@ -191,9 +192,9 @@ TEST_F(Configured, ReportsForProgramsCanBeConfigured) {
 }
 
 TEST_F(Configured, EveryPresetRuns) {
-  const Variable configs("SWAN_CONFIGS", SWAN_SOURCE_DIR "/configs");
+  const Variable configs("SWAN_CONFIGS", support::source_path("configs").c_str());
   int models = 0;
-  for (const std::string& name : config::preset_names(SWAN_SOURCE_DIR "/configs")) {
+  for (const std::string& name : config::preset_names(support::source_path("configs"))) {
     // Those to lay over others name presets that the fake engine lacks; cli.config checks them.
     if (name.starts_with("wan-") && name != "wan-base" && !name.starts_with("wan-2.1")) continue;
     const bool video = name.find("wan") != std::string::npos;

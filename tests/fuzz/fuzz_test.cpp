@@ -12,13 +12,14 @@
 
 #include "fuzz/mutate.h"
 #include "fuzz/targets.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "swan/log.h"
 
 namespace swan::fuzz {
 namespace {
 
-constexpr const char* kCorpus = SWAN_SOURCE_DIR "/tests/fuzz/corpus";
+const std::string kCorpus = support::source_path("tests/fuzz/corpus");
 
 std::vector<std::string> corpus(const std::string& kind) {
   std::vector<std::string> paths;

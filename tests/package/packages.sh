@@ -23,6 +23,10 @@ in_root() {
 
 # A picture and a clip by the program "$@".
 tries() {
+  "$@" config show --config sana-sprint-1.6b >/dev/null
+  # Nobody listens at that address: what is seen is whether the libraries that would ask it are there.
+  if "$@" pull org/model --endpoint http://127.0.0.1:9 >"$work/pull.log" 2>&1; then die "something was pulled from nowhere"; fi
+  if ! grep -q 127.0.0.1:9 "$work/pull.log"; then cat "$work/pull.log"; die "the hub's libraries do not work"; fi
   "$@" image "a green apple" --seed 3 --steps 2 --device cpu --embed-cache off -o /tmp/picture.png
   "$@" video "a red ball" --seed 3 --steps 1 --num-frames 5 --device cpu --embed-cache off -o /tmp/clip.mp4
 }
@@ -43,9 +47,9 @@ holds() { # LISTING-COMMAND... -- PATTERN...
 }
 everything='/bin/swan$ /share/swan/models/swan-emoji-256/model_index.json$ /share/swan/models/swan-emoji-video/model_index.json$
   /man/man1/swan.1(.gz)?$ /man/man1/swan-image.1(.gz)?$ /bash-completion/completions/swan$ /zsh/site-functions/_swan$ /fish/vendor_completions.d/swan.fish$
-  /doc/swan/copyright$'
+  /share/swan/configs/sana-base.yaml$ /doc/swan/copyright$'
 holds sh -c "dpkg-deb --fsys-tarfile '$deb' | tar -t" "$everything"
-holds tar -tf "$archive" "$everything /lib/swan/libavcodec /doc/swan/licences/libavcodec /lib/swan/libcurl.so.4"
+holds tar -tf "$archive" "$everything /lib/swan/libavcodec /lib/swan/libcurl.so.4 /doc/swan/licences/libavcodec /lib/swan/libcurl.so.4"
 
 # Why there can be no clean root; empty where one can be made.
 no_root=

@@ -20,6 +20,7 @@
 #include "support/expect_error.h"
 #include "support/gguf_writer.h"
 #include "support/golden.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "swan/convert.h"
 #include "swan/video_pipeline.h"
@@ -206,7 +207,7 @@ TEST(ModelFiles, ATextEncoderBringsItsTokenizer) {
   const auto file = io::SafetensorsFile::open(files.text_encoder);
   std::map<std::string, Tensor> tensors;
   for (const auto& [name, entry] : file->entries()) tensors[name] = file->tensor(name);
-  const std::string spiece = SWAN_SOURCE_DIR "/models/swan-emoji-video/tokenizer/spiece.model";
+  const std::string spiece = support::source_path("models/swan-emoji-video/tokenizer/spiece.model");
   std::ifstream in(spiece, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   ASSERT_GT(bytes.size(), 1000U);

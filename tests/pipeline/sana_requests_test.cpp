@@ -9,6 +9,7 @@
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
+#include "support/paths.h"
 #include "support/picture.h"
 #include "swan/error.h"
 #include "swan/pipeline.h"
@@ -141,7 +142,7 @@ TEST(SanaRequests, ReportsStagesAndMemory) {
 
 // The two exact cases that come with the embedded model.
 TEST(EmbeddedModel, MakesTheReferencePictures) {
-  const std::string folder = std::string(SWAN_SOURCE_DIR) + "/models/";
+  const std::string folder = support::source_path("models/");
   std::ifstream file(folder + "reference/cases_image.json");
   const nlohmann::json cases = nlohmann::json::parse(file);
   ASSERT_EQ(cases.size(), 2U);
@@ -160,7 +161,7 @@ TEST(EmbeddedModel, MakesTheReferencePictures) {
 }
 
 TEST(EmbeddedModel, KeepsItsWeightsInOtherDtypes) {
-  const std::string folder = std::string(SWAN_SOURCE_DIR) + "/models/swan-emoji-256";
+  const std::string folder = support::source_path("models/swan-emoji-256");
   ImageRequest r;
   r.prompt = {"a red apple on a blue background"};
   r.seed = {42};

@@ -14,6 +14,7 @@
 #include "support/close.h"
 #include "support/expect_error.h"
 #include "support/golden.h"
+#include "support/paths.h"
 #include "support/picture.h"
 #include "support/temp_dir.h"
 #include "swan/error.h"
@@ -290,7 +291,7 @@ TEST(WanMemory, OfTheDecoderDoesNotGrowWithTheClip) {
 
 // The two exact cases that come with the embedded model.
 TEST(EmbeddedVideoModel, MakesTheReferenceFrames) {
-  const std::string folder = std::string(SWAN_SOURCE_DIR) + "/models/";
+  const std::string folder = support::source_path("models/");
   const nlohmann::json cases = support::read_json(folder + "reference/cases_video.json");
   ASSERT_EQ(cases.size(), 2U);
   const auto pipeline = VideoPipeline::open(folder + "swan-emoji-video");

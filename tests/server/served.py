@@ -14,20 +14,21 @@ import unittest
 
 FAKE = os.environ["SWAN_FAKE"]  # on the fake engine
 PROGRAM = os.environ["SWAN_PROGRAM"]
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 LONG = os.environ.get("SWAN_TEST_LONG") == "1"  # as long as proofs need; else as CI has time for
 
 
 class Server:
     """A running server. Its log is read once it has ended, or by log()."""
 
-    def __init__(self, folder, *options, program=FAKE, step_ms=0, environment=None):
+    def __init__(self, folder, *options, program=FAKE, step_ms=0, environment=None, port=0):
         self.folder = pathlib.Path(folder)
         settings = {**os.environ, "SWAN_FAKE_STEP_MS": str(step_ms), **(environment or {})}
         settings.pop("SWAN_API_KEYS", None) if not (environment or {}).get("SWAN_API_KEYS") else None
         self.log_path = self.folder / "log"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [program, "serve", "--port", "0", "--data-dir", str(self.folder / "data"), *map(str, options)],
+                [program, "serve", "--port", str(port), "--data-dir", str(self.folder / "data"), *map(str, options)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=settings, text=True,
                 preexec_fn=lambda: [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGTERM)])
         line = self.process.stdout.readline()

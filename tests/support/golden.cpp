@@ -4,11 +4,13 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "support/paths.h"
+
 namespace swan::support {
 
 namespace fs = std::filesystem;
 
-std::string golden_path(const std::string& relative) { return (fs::path(SWAN_GOLDEN_DIR) / relative).string(); }
+std::string golden_path(const std::string& relative) { return source_path("tests/golden/" + relative); }
 
 nlohmann::json read_json(const std::string& path) {
   std::ifstream file(path);

@@ -1,76 +1,33 @@
 """The page in a real browser on the real `swan serve`: the embedded model, a tiny one for videos, a tiny Sprint."""
 
-import os
-import pathlib
+import shutil
 import signal
-import subprocess
 import tempfile
 import unittest
 import urllib.request
 
 from page_case import ENTER, PageCase, chromium
+from served import PROGRAM, SOURCE, Server
 
-PROGRAM = os.environ["SWAN_PROGRAM"]
-SOURCE = pathlib.Path(__file__).resolve().parents[3]
 GOLDEN = SOURCE / "tests" / "golden" / "models"
 
 
-class Server:
-    """`swan serve` at a port that the system picks, the same one after `again`."""
-
-    def __init__(self, *arguments, keys=None):
-        self.folder = tempfile.TemporaryDirectory(prefix="swan-page-")
-        self.arguments = arguments
-        self.environment = {**os.environ, "SWAN_EMBED_CACHE": "off", "OMP_WAIT_POLICY": "passive"}
-        self.environment.pop("SWAN_API_KEYS", None)
-        if keys:
-            self.environment["SWAN_API_KEYS"] = keys
-        # A build folder outside the tree is not beside the embedded models.
-        if SOURCE not in pathlib.Path(PROGRAM).resolve().parents:
-            self.environment.setdefault("SWAN_MODELS", str(SOURCE / "models"))
-        self.url = None
-        self.begin("0")
-
-    def begin(self, port):
-        self.log = open(os.path.join(self.folder.name, "log"), "ab")
-        self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--port", port, "--data-dir", os.path.join(self.folder.name, "data"), *self.arguments],
-            stdout=subprocess.PIPE, stderr=self.log, env=self.environment, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("Serving on "):
-            with open(os.path.join(self.folder.name, "log"), encoding="utf-8") as log:
-                raise AssertionError(f"the server did not start: {line}{log.read()}")
-        self.url = line.split()[-1]
-
-    def kill(self):
-        self.process.kill()
-        self.reap()
-
-    def again(self):
-        self.begin(self.url.rsplit(":", 1)[1])
-
-    def reap(self):
-        self.process.wait()
-        self.process.stdout.close()
-        self.log.close()
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.reap()
-        self.folder.cleanup()
-
-
 class RealServer(PageCase):
-    def start(self, *arguments, **options):
-        server = Server(*arguments, **options)
-        self.addCleanup(server.close)
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="swan_page_")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def start(self, *options, **settings):
+        environment = {"SWAN_EMBED_CACHE": "off", "OMP_WAIT_POLICY": "passive", **settings.pop("environment", {})}
+        server = Server(self.folder, *options, program=PROGRAM, environment=environment, **settings)
+        self.addCleanup(server.stop, signal.SIGKILL)
         return server
 
     def test_pictures_videos_and_a_killed_server(self):
         self.expected_errors = ("ERR_", "404")
-        server = self.start("--model", f"emoji={SOURCE / 'models' / 'swan-emoji-256'}", "--model", f"sprint={GOLDEN / 'sana_sprint'}", "--model",
-                            f"wan={GOLDEN / 'wan'}", "--preview-interval", "0.05")
+        options = ("--model", f"emoji={SOURCE / 'models' / 'swan-emoji-256'}", "--model", f"sprint={GOLDEN / 'sana_sprint'}",
+                   "--model", f"wan={GOLDEN / 'wan'}", "--preview-interval", "0.05")
+        server = self.start(*options)
         self.open(server.url)
 
         # A picture from a prompt. Its previews are pictures, and it is one itself.
@@ -122,9 +79,9 @@ class RealServer(PageCase):
         # Killed: what was made is there again, what was being made is not, and the page says so.
         self.generate("a cat")
         chromium.until_shown(".card[data-status=running]", seconds=60)
-        server.kill()
+        server.stop(signal.SIGKILL)
         chromium.until_text("#banner", "cannot be reached")
-        server.again()
+        self.start(*options, port=server.port)
         chromium.until("return document.getElementById('banner').hidden", seconds=30)
         chromium.until_text(".card[data-status=failed]", "restarted before the job was done")
         self.tiles(4)
@@ -139,7 +96,8 @@ class RealServer(PageCase):
     def test_keys_and_refusals(self):
         self.expected_errors = ("401", "429")
         key = "a-key-of-some-length"
-        server = self.start("--model", f"sprint={GOLDEN / 'sana_sprint'}", "--rate-limit", "2", keys=f"me:{key}")
+        server = self.start("--model", f"sprint={GOLDEN / 'sana_sprint'}", "--rate-limit", "2",
+                            environment={"SWAN_API_KEYS": f"me:{key}"})
         self.open(server.url)
         chromium.until_shown("#key-dialog")
         chromium.keys(key, ENTER)

@@ -18,13 +18,14 @@
 #include "make_random_model/manifest.h"
 #include "support/expect_error.h"
 #include "support/memory_file.h"
+#include "support/paths.h"
 
 namespace swan::io {
 namespace {
 
 using support::MemoryFile;
 
-constexpr const char* kManifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests/";
+const std::string kManifests = support::source_path("tools/make_random_model/manifests/");
 
 std::map<std::string, TensorEntry> entries_of(const tools::Manifest& manifest) {
   std::map<std::string, TensorEntry> entries;

@@ -17,6 +17,7 @@
 #include "make_random_model/repository_writer.h"
 #include "make_random_model/weight_writer.h"
 #include "support/expect_error.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "swan/pipeline.h"
 #include "unit/io/raw_file.h"
@@ -27,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using support::TempDir;
 
-constexpr const char* kManifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests/";
+const std::string kManifests = support::source_path("tools/make_random_model/manifests/");
 
 constexpr const char* kTiny = R"({"name": "tiny", "class": "SanaTransformer2DModel", "config": {"num_layers": 1},
   "parameters": 69961, "tied_and_not_stored": ["tied.weight"], "tensors": [

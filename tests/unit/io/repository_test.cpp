@@ -8,6 +8,7 @@
 
 #include "io/safetensors.h"
 #include "support/golden.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "swan/pipeline.h"
 #include "unit/io/raw_file.h"
@@ -223,7 +224,7 @@ TEST(InspectModel, TheIndexItselfMustBeReadable) {
 }
 
 TEST(InspectModel, TheEmbeddedModelIsWhole) {
-  const ModelInfo info = inspect_model(std::string(SWAN_SOURCE_DIR) + "/models/swan-emoji-256");
+  const ModelInfo info = inspect_model(support::source_path("models/swan-emoji-256"));
   EXPECT_TRUE(info.complete());
   EXPECT_GT(part(info, "transformer").parameters, 1000000);
 }

@@ -24,6 +24,7 @@
 #include "support/close.h"
 #include "support/device.h"
 #include "support/golden.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace swan {
@@ -242,7 +243,7 @@ TEST_P(F8, WanIsWithinItsBoundOfF32) {
 
 // Trained weights, of the embedded models: a forward at two timesteps on what their text encoders make of some words.
 // Networks of 8 and 10 layers; the input is noise, as at the start of a run.
-std::string embedded(const std::string& path) { return std::string(SWAN_SOURCE_DIR) + "/models/" + path; }
+std::string embedded(const std::string& path) { return support::source_path("models/") + path; }
 
 template <typename Network, typename Config>
 std::unique_ptr<Network> open(const std::string& folder, const char* stem) {

@@ -24,6 +24,7 @@
 #include "models/umt5.h"
 #include "models/wan_transformer.h"
 #include "support/expect_error.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace swan::models {
@@ -32,7 +33,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr const char* kManifests = SWAN_SOURCE_DIR "/tools/make_random_model/manifests";
+const std::string kManifests = support::source_path("tools/make_random_model/manifests");
 
 const char* name_of(DType dtype) {
   switch (dtype) {

@@ -9,6 +9,7 @@
 #include "io/weights.h"
 #include "models/autoencoder_dc.h"
 #include "support/device.h"
+#include "support/paths.h"
 #include "swan/image.h"
 
 namespace swan::models {
@@ -18,8 +19,8 @@ constexpr int64_t kSize = 768;
 
 // Two of the embedded model's pictures as a mosaic of 256 pixels, whose own edges lie 100 pixels off the tiles'.
 Tensor mosaic() {
-  const std::array pictures = {read_image(SWAN_SOURCE_DIR "/models/reference/swan-emoji-256-0.png"),
-                               read_image(SWAN_SOURCE_DIR "/models/reference/swan-emoji-256-1.png")};
+  const std::array pictures = {read_image(support::source_path("models/reference/swan-emoji-256-0.png")),
+                               read_image(support::source_path("models/reference/swan-emoji-256-1.png"))};
   constexpr int64_t kPart = 256, kShift = 100;
   Tensor x = Tensor::empty({1, 3, kSize, kSize}, DType::kF32);
   for (int64_t c = 0; c < 3; ++c)
@@ -81,7 +82,7 @@ constexpr Tiling square(int64_t size, int64_t stride) {
 // decoded whole by less than a level of 255 (0.19), and pixels differ from it by 0.2 levels in the mean, since
 // attention in a tile sees the tile. Tiles side by side show what the measure is to see: a step of 19 levels.
 TEST(Seams, OfTilesThatOverlapAreBelowALevel) {
-  const std::string vae_folder = SWAN_SOURCE_DIR "/models/swan-emoji-256/vae";
+  const std::string vae_folder = support::source_path("models/swan-emoji-256/vae");
   const auto weights = io::Weights::open(vae_folder, "diffusion_pytorch_model", "");
   AutoencoderDC vae(AutoencoderDCConfig::parse(io::Config::read(vae_folder + "/config.json")), weights, {},
                     AutoencoderDC::Halves::kBoth);

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "support/paths.h"
+
 namespace swan::tokenizers {
 
 std::string read_bytes(const std::string& path) {
@@ -14,7 +16,7 @@ std::string read_bytes(const std::string& path) {
 }
 
 nlohmann::json read_golden_json(const std::string& name) {
-  return nlohmann::json::parse(read_bytes(std::string(SWAN_GOLDEN_DIR "/tokenizers/") + name));
+  return nlohmann::json::parse(read_bytes(support::source_path("tests/golden/tokenizers/" + name)));
 }
 
 RouteFolder::RouteFolder(const std::string& source, Route route) {
@@ -32,7 +34,7 @@ nlohmann::json RouteFolder::json(const std::string& name) const {
   return nlohmann::json::parse(read_bytes(path() + "/" + name));
 }
 
-std::string golden_folder(const std::string& name) { return std::string(SWAN_GOLDEN_DIR "/tokenizers/") + name; }
-std::string emoji_folder() { return SWAN_SOURCE_DIR "/models/swan-emoji-256/tokenizer"; }
+std::string golden_folder(const std::string& name) { return support::source_path("tests/golden/tokenizers/" + name); }
+std::string emoji_folder() { return support::source_path("models/swan-emoji-256/tokenizer"); }
 
 }  // namespace swan::tokenizers
