@@ -36,8 +36,13 @@ class RealServer(PageCase):
         chromium.keys("three strawberries on a blue background")
         chromium.put("num_inference_steps", 4)
         chromium.put("seed", 7)
+        # They may be gone before anybody has asked for them: on a quick machine, or one too busy to ask.
+        chromium.run("""new MutationObserver(() => {
+            const preview = document.querySelector('.card .preview');
+            if (preview?.src) window.seenPreview = preview.src;
+          }).observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']})""")
         chromium.with_control(ENTER)
-        preview = chromium.until("return document.querySelector('.card .preview')?.src", seconds=60)
+        preview = chromium.until("return window.seenPreview", seconds=60)
         self.assertTrue(preview.startswith("data:image/jpeg;base64,"))
         self.tiles(1, seconds=60)
         self.assertEqual(chromium.until("return document.querySelector('#gallery img').naturalWidth"), 256)
