@@ -483,6 +483,13 @@ void define_convert(CLI::App& program, ConvertArguments& a, OptionTable& table) 
   o.configuration(a);
 }
 
+// @param what  goes over them: "Uploads"
+void add_connections(OptionSet& o, std::optional<std::string>& connections, const char* what) {
+  o.text(
+      "--connections", connections, "N", fmt::format("{} at once, 1 to 64 (default 8)", what),
+      {.path = "hub.connections", .type = Type::kInteger, .minimum = 1, .maximum = kMaxConnections, .standard = "8"});
+}
+
 void define_pull(CLI::App& program, PullArguments& a, OptionTable& table) {
   OptionSet o(add_command(program, "pull", "Download models from a hub", kPullExamples), table);
   o.positionals("ID", a.models, "Models: org/name, org/name@revision, or a file or folder in one (org/name/file.gguf)",
@@ -498,9 +505,7 @@ void define_pull(CLI::App& program, PullArguments& a, OptionTable& table) {
   o.flag("--dry-run", a.dry_run, "Say what would be downloaded", no_key("it is about one command, not about models"));
   o.group("Hub");
   add_hub(o, a, {.path = "hub.revision"}, "models without @");
-  o.text(
-      "--connections", a.connections, "N", "Connections at once, 1 to 64 (default 8)",
-      {.path = "hub.connections", .type = Type::kInteger, .minimum = 1, .maximum = kMaxConnections, .standard = "8"});
+  add_connections(o, a.connections, "Connections");
   add_report(o, a);
   o.configuration(a);
 }
@@ -523,9 +528,7 @@ void define_push(CLI::App& program, PushArguments& a, OptionTable& table) {
   o.flag("--create-pr", a.create_pr, "Open a pull request instead of committing to the branch",
          no_key("it is about one commit"));
   add_hub(o, a, no_key("where one command writes"), "the repository, a branch, which is made if it is not there");
-  o.text(
-      "--connections", a.connections, "N", "Uploads at once, 1 to 64 (default 8)",
-      {.path = "hub.connections", .type = Type::kInteger, .minimum = 1, .maximum = kMaxConnections, .standard = "8"});
+  add_connections(o, a.connections, "Uploads");
   add_report(o, a);
   o.configuration(a);
 }
