@@ -32,6 +32,15 @@ class Echo final : public HttpHandler {
       };
       return response;
     }
+    if (request.path == "/last") {
+      Response response;
+      response.stream = [this](StreamWriter& writer) {
+        (void)writer.write("first\n");
+        while (!finish) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        if (!writer.gone()) (void)writer.write("last\n");
+      };
+      return response;
+    }
     if (request.path == "/wait") {
       while (!request.client_gone()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       ++waits_ended;
@@ -42,6 +51,7 @@ class Echo final : public HttpHandler {
   void finished(const Request*, const Response&, uint64_t, double) override { ++answered; }
 
   std::atomic<int> answered{0}, streams_ended{0}, waits_ended{0};
+  std::atomic<bool> finish{false};
 };
 
 class Client {
@@ -244,6 +254,18 @@ TEST_F(HttpServerTest, StoppingEndsIdleConnectionsAtOnce) {
   server_->stop(std::chrono::seconds(10));
   EXPECT_LT(Clock::now() - began, std::chrono::seconds(5));
   EXPECT_EQ(idle.rest(), "");
+}
+
+TEST_F(HttpServerTest, StoppingWaitsForTheLastWordOfAStream) {
+  start();
+  const Client client(port_);
+  client.send("GET /last" + kHost + "\r\n");
+  EXPECT_NE(client.until("first").find("200 OK"), std::string::npos);
+  std::thread stopping([&] { server_->stop(std::chrono::seconds(10)); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  echo_.finish = true;
+  EXPECT_NE(client.rest().find("last\n\r\n0\r\n\r\n"), std::string::npos);
+  stopping.join();
 }
 
 }  // namespace

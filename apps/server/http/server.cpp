@@ -56,15 +56,15 @@ bool has_body(int status) noexcept { return status >= 200 && status != 204 && st
 // Events in HTTP/1.1's chunks, or for HTTP/1.0 until the connection ends.
 class ChunkWriter final : public StreamWriter {
  public:
-  ChunkWriter(Socket& socket, bool chunked, std::chrono::milliseconds patience, const std::atomic<bool>& stopping)
-      : socket_(socket), chunked_(chunked), patience_(patience), stopping_(stopping) {}
+  ChunkWriter(Socket& socket, bool chunked, std::chrono::milliseconds patience, const std::atomic<bool>& cut)
+      : socket_(socket), chunked_(chunked), patience_(patience), cut_(cut) {}
   bool write(std::string_view bytes) override {
     if (bytes.empty()) return true;
-    failed_ = failed_ || stopping_ || !send(bytes);
+    failed_ = failed_ || cut_ || !send(bytes);
     bytes_ += bytes.size();
     return !failed_;
   }
-  bool gone() override { return failed_ || stopping_ || socket_.gone(); }
+  bool gone() override { return failed_ || cut_ || socket_.gone(); }
   // The end of the stream. False: the client does not know that it is one.
   bool finish() { return !failed_ && (!chunked_ || socket_.write("0\r\n\r\n", Clock::now() + patience_)); }
   uint64_t bytes() const { return bytes_; }
@@ -78,7 +78,7 @@ class ChunkWriter final : public StreamWriter {
   Socket& socket_;
   const bool chunked_;
   const std::chrono::milliseconds patience_;
-  const std::atomic<bool>& stopping_;
+  const std::atomic<bool>& cut_;
   bool failed_ = false;
   uint64_t bytes_ = 0;
 };
@@ -255,7 +255,7 @@ bool HttpServer::serve_one(Connection& connection, std::string& buffer) {
 
   auto& request = std::get<Request>(parsed);
   request.address = connection.address;
-  request.client_gone = [&connection, this] { return stopping_ || connection.socket.gone(); };
+  request.client_gone = [&connection, this] { return cut_ || connection.socket.gone(); };
   if (std::optional<Response> early = handler_.before_body(request)) {
     const bool whole = buffer.size() - head_size >= request.content_length;
     const bool keep = request.keep_alive && whole && !stopping_;
@@ -314,7 +314,7 @@ bool HttpServer::answer(Connection& connection, const Request* request, const Re
   bool sent = false;
   if (streams) {
     sent = connection.socket.write(head, deadline);
-    ChunkWriter writer(connection.socket, chunked, limits_.write_time, stopping_);
+    ChunkWriter writer(connection.socket, chunked, limits_.write_time, cut_);
     if (sent) response.stream(writer);
     bytes = writer.bytes();
     sent = sent && writer.finish();
@@ -347,6 +347,7 @@ void HttpServer::stop(std::chrono::milliseconds patience) {
       if (connection->idle) connection->socket.shut_down();
     }
     ended_.wait_for(lock, patience, [this] { return open_ == 0; });
+    cut_ = true;
     for (const auto& connection : connections_) connection->socket.shut_down();
     ended_.wait(lock, [this] { return open_ == 0; });
   }

@@ -80,7 +80,8 @@ class HttpServer {
   int listener_ = -1;
   int wake_[2] = {-1, -1};
   std::thread acceptor_;
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{false};  // nothing new is begun
+  std::atomic<bool> cut_{false};       // and what is left is not waited for
   std::atomic<int> open_{0};
 
   std::mutex mutex_;
