@@ -98,6 +98,17 @@ class RealServer(PageCase):
         self.tiles(3)
         self.finish()
 
+    def test_files_are_sent_once(self):
+        server = self.start("--model", f"sprint={GOLDEN / 'sana_sprint'}")
+        for path, kind in (("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/style.css", "text/css"),
+                           ("/page/favicon.svg", "image/svg+xml")):
+            status, headers, body = server.ask("GET", path)
+            self.assertEqual((status, headers.get_content_type(), len(body) > 0), (200, kind, True), path)
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            status, again, body = server.ask("GET", path, headers={"If-None-Match": headers["ETag"]})
+            self.assertEqual((status, again["ETag"], body), (304, headers["ETag"], b""), path)
+            self.assertEqual(server.ask("GET", path, headers={"If-None-Match": '"other"'})[0], 200, path)
+
     def test_keys_and_refusals(self):
         self.expected_errors = ("401", "429")
         key = "a-key-of-some-length"
