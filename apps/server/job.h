@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "server/event_log.h"
-#include "server/http/socket.h"
+#include "server/http/clock.h"
 #include "server/job_request.h"
 
 namespace swan::server {

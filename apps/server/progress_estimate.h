@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include "server/http/socket.h"
+#include "server/http/clock.h"
 #include "server/job.h"
 
 namespace swan::server {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "server/http/socket.h"
+#include "server/http/clock.h"
 
 namespace swan::server {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "server/http/server.h"
+#include "server/http/limits.h"
 #include "swan/pipeline.h"
 
 namespace swan::server {

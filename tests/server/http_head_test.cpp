@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/buffer.hpp>
+#include <limits>
+
 #include "server/http/form.h"
 #include "server/http/head.h"
 #include "server/http/range.h"
@@ -10,7 +13,16 @@
 namespace swan::server {
 namespace {
 
-std::variant<Request, HeadError> parse(const std::string& head) { return parse_head(head); }
+// As a session does.
+std::variant<Request, HeadError> parse(const std::string& head, const HeadLimits& limits = {}) {
+  RequestParser parser;
+  parser.header_limit(static_cast<std::uint32_t>(limits.bytes));
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());
+  boost::beast::error_code error;
+  parser.put(boost::asio::buffer(head), error);
+  if (error) return refusal_of(error);
+  return read_head(parser, limits);
+}
 
 int refusal(const std::string& head) {
   const auto parsed = parse(head);
@@ -50,19 +62,21 @@ TEST(HttpHead, KnowsWhetherTheConnectionStays) {
 
 TEST(HttpHead, RefusesWhatIsNotWellFormed) {
   const std::string host = "Host: a\r\n";
-  for (const char* line :
-       {"GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET a /HTTP/1.1", "GET / http/1.1",
-        "GET http://a/ HTTP/1.1", "GET a HTTP/1.1", "GET /\x01 HTTP/1.1", "GET /%zz HTTP/1.1", "GET /%0a HTTP/1.1",
-        "GET /%0 HTTP/1.1", "GET /#a HTTP/1.1", "GET /?%0 HTTP/1.1", "GET /\xc3\xa4 HTTP/1.1", "G(T / HTTP/1.1"}) {
+  for (const char* line : {"GET /", "GET  / HTTP/1.1", " GET / HTTP/1.1", "GET http://a/ HTTP/1.1", "GET a HTTP/1.1",
+                           "GET /\x01 HTTP/1.1", "GET /%zz HTTP/1.1", "GET /%0a HTTP/1.1", "GET /%0 HTTP/1.1",
+                           "GET /#a HTTP/1.1", "GET /?%0 HTTP/1.1", "GET /\xc3\xa4 HTTP/1.1", "G(T / HTTP/1.1"}) {
     EXPECT_EQ(refusal(std::string(line) + "\r\n" + host + "\r\n"), 400) << line;
   }
   EXPECT_EQ(refusal("BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), 0) << "the router's business";
-  EXPECT_EQ(refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
-  for (const char* field :
-       {"no colon", "Name : value", ": value", " folded", "Na me: v", "N: \x01", "N: a\nb", "N: \x7f"}) {
+  for (const char* version : {"HTTP/2.0", "http/1.1", "HTTP/1.1 ", "HTTP/1.12", "HTTP/1.1\n"}) {
+    EXPECT_EQ(refusal(std::string("GET / ") + version + "\r\nHost: a\r\n\r\n"), 505) << version;
+  }
+  for (const char* field : {"no colon", "Name : value", ": value", "Na me: v", "N: \x01", "N: a\nb", "N: \x7f"}) {
     EXPECT_EQ(refusal("GET / HTTP/1.1\r\n" + host + field + "\r\n\r\n"), 400) << field;
   }
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\n folded\r\n" + host + "\r\n"), 400);
   EXPECT_EQ(refusal(std::string("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 30)), 400);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\n\r\n\r\n"), 400) << "lines end in CRLF";
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\n\r\n"), 400) << "no Host";
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
   EXPECT_EQ(refusal("\r\n\r\n"), 400);
@@ -72,12 +86,19 @@ TEST(HttpHead, RefusesWhatIsNotWellFormed) {
 // What proxies disagree about is how requests are smuggled.
 TEST(HttpHead, RefusesUnclearLengths) {
   const std::string begin = "POST / HTTP/1.1\r\nHost: a\r\n";
-  for (const char* length : {"-1", "+1", "1a", "", "0x10", "1 2", "1,1", "99999999999999999999999"}) {
+  for (const char* length : {"-1", "+1", "1a", "", "0x10", "1 2", "1,2", "99999999999999999999999"}) {
     EXPECT_EQ(refusal(begin + "Content-Length: " + length + "\r\n\r\n"), 400) << length;
   }
   EXPECT_EQ(refusal(begin + "Content-Length: 1\r\nContent-Length: 1\r\n\r\n"), 400);
-  EXPECT_EQ(refusal(begin + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
-  EXPECT_EQ(refusal(begin + "Transfer-Encoding: chunked\r\n\r\n"), 411);
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  EXPECT_EQ(refusal(begin + chunked + "\r\n"), 0);
+  EXPECT_EQ(refusal(begin + "Content-Length: 1\r\n" + chunked + "\r\n"), 400);
+  EXPECT_EQ(refusal(begin + chunked + "Content-Length: 1\r\n\r\n"), 400);
+  EXPECT_EQ(refusal(begin + chunked + chunked + "\r\n"), 400);
+  EXPECT_EQ(refusal("POST / HTTP/1.0\r\n" + chunked + "\r\n"), 400);
+  for (const char* encoding : {"gzip, chunked", "gzip", "chunked, gzip", "xchunked", "\"chunked\""}) {
+    EXPECT_EQ(refusal(begin + "Transfer-Encoding: " + encoding + "\r\n\r\n"), 501) << encoding;
+  }
   EXPECT_EQ(refusal(begin + "Content-Encoding: gzip\r\n\r\n"), 415);
 }
 

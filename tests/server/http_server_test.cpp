@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
+#include "server/http/clock.h"
 #include "server/http/server.h"
 
 namespace swan::server {
@@ -32,6 +36,7 @@ class Echo final : public HttpHandler {
       };
       return response;
     }
+    if (request.path == "/file") return {.file = file, .offset = 10, .length = 99'990};
     if (request.path == "/last") {
       Response response;
       response.stream = [this](StreamWriter& writer) {
@@ -52,6 +57,7 @@ class Echo final : public HttpHandler {
 
   std::atomic<int> answered{0}, streams_ended{0}, waits_ended{0};
   std::atomic<bool> finish{false};
+  std::shared_ptr<const OpenFile> file;
 };
 
 class Client {
@@ -130,7 +136,7 @@ const std::string kLast = kHost + "Connection: close\r\n";
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   start();
-  const std::string answers = ask("\r\nPOST /a" + kHost + "Content-Length: 3\r\n\r\nxyzGET /b" + kHost + "\r\nHEAD /c" +
+  const std::string answers = ask("POST /a" + kHost + "Content-Length: 3\r\n\r\nxyzGET /b" + kHost + "\r\nHEAD /c" +
                                   kHost + "\r\nGET /d" + kLast + "\r\n");
   const size_t a = answers.find("POST /a xyz");
   const size_t b = answers.find("GET /b ");
@@ -153,6 +159,39 @@ TEST_F(HttpServerTest, LargeBodiesAreRefusedUnread) {
   EXPECT_NE(ask("POST /a" + kHost + "Content-Length: 11\r\n\r\n").find("HTTP/1.1 413"), std::string::npos);
   EXPECT_NE(ask("POST /a" + kHost + "Content-Length: 18446744073709551615\r\n\r\n").find("HTTP/1.1 413"),
             std::string::npos);
+}
+
+TEST_F(HttpServerTest, TakesBodiesInChunks) {
+  start({.body_bytes = 10});
+  const std::string begin = "POST /a" + kLast + "Transfer-Encoding: chunked\r\n\r\n";
+  EXPECT_NE(ask(begin + "4\r\nabcd\r\n6;x=y\r\nefghij\r\n0\r\nTrailer: t\r\n\r\n").find("POST /a abcdefghij"),
+            std::string::npos);
+  EXPECT_NE(ask(begin + "4\r\nabcd\r\n7\r\n").find("HTTP/1.1 413"), std::string::npos) << "more than the limit";
+  EXPECT_NE(ask(begin + "4\r\nabcd; no end of the chunk\r\n").find("HTTP/1.1 400"), std::string::npos);
+  EXPECT_NE(ask(begin + "4;" + std::string(70'000, 'x')).find("HTTP/1.1 4"), std::string::npos);
+  EXPECT_EQ(echo_.answered, 4);
+}
+
+TEST_F(HttpServerTest, StreamsToHttp10EndWithTheConnection) {
+  start();
+  echo_.finish = true;
+  const std::string answer = ask("GET /last HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_EQ(answer.find("chunked"), std::string::npos);
+  EXPECT_EQ(answer.substr(answer.find("\r\n\r\n")), "\r\n\r\nfirst\nlast\n");
+}
+
+TEST_F(HttpServerTest, FilesEndBeforeTheirLengthWhereTheyWereCut) {
+  start();
+  const std::string file = testing::TempDir() + "swan_http_server_test_file";
+  std::ofstream(file) << std::string(100'000, 'f');
+  echo_.file = std::make_shared<OpenFile>(file);
+  const std::string request = "GET /file" + kLast + "\r\n";
+  EXPECT_NE(ask(request).find("\r\n\r\n" + std::string(99'990, 'f')), std::string::npos);
+  std::filesystem::resize_file(file, 80'000);
+  const std::string answer = ask(request);
+  EXPECT_NE(answer.find("Content-Length: 99990"), std::string::npos);
+  EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, 79'990U);
+  std::filesystem::remove(file);
 }
 
 TEST_F(HttpServerTest, HeadsWithoutEndAreRefused) {

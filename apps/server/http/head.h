@@ -1,35 +1,23 @@
 #pragma once
 
-#include <string>
-#include <string_view>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <variant>
 
-#include "server/http/request.h"
+#include "server/http/handler.h"
+#include "server/http/limits.h"
 
 namespace swan::server {
 
-/// Of one request, before anything is known of who sent it.
-struct HeadLimits {
-  size_t bytes = 16384;  ///< request line and headers together
-  size_t target = 2048;  ///< path and query
-  size_t fields = 64;    ///< headers
-};
+using RequestParser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-/// Why a request is refused that cannot even be routed.
-struct HeadError {
-  int status = 400;
-  std::string message;
-  std::string path = {};  ///< as far as it is known
-};
+/// Reads what Beast's parser (RFC 9112) has taken for a request line and headers, and is stricter, so that no proxy
+/// before us can see another request than we do: an ASCII target that is a path with a query; one Host in HTTP/1.1; no
+/// two lengths; no Transfer-Encoding but "chunked". Content-Encoding is refused (415): nothing is unpacked.
+/// @param parser  that has parsed a head
+[[nodiscard]] std::variant<Request, HeadError> read_head(const RequestParser& parser, const HeadLimits& limits = {});
 
-/// Where the head ends that `bytes` begin with, past its blank line; npos while it has not all come.
-[[nodiscard]] size_t head_end(std::string_view bytes) noexcept;
-
-/// Reads a request line and headers (RFC 9112), up to and with the blank line. Strict, so that no proxy before us can
-/// see another request than we do: lines end in CRLF; names are tokens with the colon right behind; no folded lines, no
-/// control characters, no two lengths; one Host in HTTP/1.1. Bodies must come with a Content-Length: a
-/// Transfer-Encoding is refused (411), which RFC 9112 6.3 allows. Content-Encoding is refused (415): nothing is
-/// unpacked.
-[[nodiscard]] std::variant<Request, HeadError> parse_head(std::string_view head, const HeadLimits& limits = {});
+/// What to say of an error of Beast's parser.
+[[nodiscard]] HeadError refusal_of(const boost::beast::error_code& error);
 
 }  // namespace swan::server

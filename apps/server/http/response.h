@@ -50,7 +50,4 @@ struct Response {
   }
 };
 
-/// "Not Found"
-[[nodiscard]] const char* reason_phrase(int status) noexcept;
-
 }  // namespace swan::server
