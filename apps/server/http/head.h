@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <variant>
