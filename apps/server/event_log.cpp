@@ -32,6 +32,7 @@ void EventLog::close(const std::string& name, std::string data) {
 
 EventLog::News EventLog::wait(uint64_t id, std::chrono::milliseconds most) const {
   std::unique_lock lock(mutex_);
+  if (id > last_) id = 0;  // of a log before a restart: its listener has seen nothing of this one
   changed_.wait_for(lock, most, [&] { return closed_ || last_ > id; });
   News news;
   std::copy_if(events_.begin(), events_.end(), std::back_inserter(news.events),

@@ -28,7 +28,7 @@ class EventLog {
     std::vector<Event> events;  ///< after the id asked for, oldest first
     bool closed = false;        ///< nothing will come after them
   };
-  /// What came after event `id` (0: all), waiting for it at most so long.
+  /// What came after event `id` (0: all; so is an id that this log has not given yet), waiting for it at most so long.
   [[nodiscard]] News wait(uint64_t id, std::chrono::milliseconds most) const;
 
  private:

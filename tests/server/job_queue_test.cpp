@@ -133,6 +133,9 @@ TEST(EventLog, KeepsTheLatestOfEachName) {
   ASSERT_EQ(rest.events.size(), 1U);
   EXPECT_EQ(rest.events[0].name, "done");
   EXPECT_TRUE(rest.closed);
+  EXPECT_TRUE(log.wait(rest.events[0].id, std::chrono::hours(1)).events.empty());
+  // Whoever listened to this job on a server that was restarted since has an id of then.
+  EXPECT_EQ(log.wait(rest.events[0].id + 1, std::chrono::hours(1)).events.size(), 3U);
 }
 
 TEST(EventLog, WakesThoseWhoWait) {
