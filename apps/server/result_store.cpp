@@ -104,6 +104,8 @@ std::vector<JobPointer> ResultStore::load(const std::function<void(const std::st
       complain(fmt::format("{}: {}; it is left out", folder.path().string(), e.what()));
     }
   }
+  // There may be less room than the server before had.
+  for (const std::string& id : shrink("")) std::erase_if(jobs, [&](const JobPointer& job) { return job->id == id; });
   std::sort(jobs.begin(), jobs.end(),
             [](const JobPointer& a, const JobPointer& b) { return a->created_at < b->created_at; });
   return jobs;

@@ -32,7 +32,8 @@ class ResultStore {
   ResultStore(const ResultStore&) = delete;
   ResultStore& operator=(const ResultStore&) = delete;
 
-  /// The finished jobs that are there, oldest first. Folders that cannot be read are left alone, and named.
+  /// The finished jobs that are there and have room, oldest first. Folders that cannot be read are left alone, and
+  /// named.
   [[nodiscard]] std::vector<JobPointer> load(const std::function<void(const std::string&)>& complain);
 
   /// A folder to write a job's files into. @throws Error kIo

@@ -122,6 +122,21 @@ TEST_F(ResultStoreTest, TheOldestMakeRoom) {
   EXPECT_EQ(store->open(huge, "0.png")->size(), 20000U) << "the newest stays: its client has not seen it yet";
 }
 
+TEST_F(ResultStoreTest, TheOldestGoWhereANewServerHasLessRoom) {
+  std::vector<std::string> ids;
+  {
+    const auto store = open(3600, 20000);
+    for (int i = 0; i < 4; ++i) ids.push_back(add(*store, i + 1, 2000));
+  }
+  const auto store = open(3600, 6000);
+  const std::vector<JobPointer> jobs = load(*store);
+  ASSERT_EQ(jobs.size(), 2U);
+  EXPECT_TRUE(std::none_of(jobs.begin(), jobs.end(), [&](const JobPointer& j) { return j->id == ids[0]; }));
+  EXPECT_LE(store->bytes(), 6000U);
+  EXPECT_FALSE(fs::exists(job(ids[0])));
+  EXPECT_TRUE(fs::exists(job(ids[3])));
+}
+
 TEST_F(ResultStoreTest, OldOnesExpire) {
   const auto store = open(100);
   const std::string old = add(*store, 1000);
