@@ -14,8 +14,10 @@ namespace {
 constexpr double kFps = 16;  // what SaveVideoOptions takes
 
 // Bytes of a model's weights; 0 where they cannot be told, which makes it free.
-uint64_t weight_bytes(const std::string& path, const std::string& variant) {
+uint64_t weight_bytes(const ModelSource& model, const std::string& variant) {
   try {
+    std::string path = model.path;
+    if (path.empty()) path = model.kind == "video" ? default_video_model() : default_image_model();
     if (is_single_file(path)) return static_cast<uint64_t>(inspect_file(path).bytes);
     uint64_t bytes = 0;
     for (const ComponentInfo& component : inspect_model(path, variant).components) {
@@ -42,7 +44,7 @@ ModelPool::ModelPool(const std::vector<ModelSource>& models, std::vector<LoraSou
     entry.view.is_default = !seen;
     seen = true;
     entry.path = model.path;
-    entry.bytes = weight_bytes(model.path, load_.variant);
+    entry.bytes = weight_bytes(model, load_.variant);
     entry.used = ++calls_;
     try {
       make_room(entry);

@@ -41,6 +41,7 @@ JobProgress ProgressEstimate::update(const std::string& stage, int done, int tot
     }
     fraction += weight;
   }
+  fraction = (part_ + fraction) / parts_;
   fraction_ = std::clamp(std::max(fraction_, fraction), 0.0, 1.0);  // stages may alternate; it never goes back
   JobProgress progress = {.stage = stage, .step = done, .steps = total, .fraction = fraction_, .eta_seconds = {}};
   const double elapsed = std::chrono::duration<double>(now - start_).count();

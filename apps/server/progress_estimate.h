@@ -26,11 +26,17 @@ class StageShares {
 /// Turns a pipeline's stages and steps into how far a run is, and when it will be done.
 class ProgressEstimate {
  public:
-  explicit ProgressEstimate(std::map<std::string, double> shares) : shares_(std::move(shares)) {}
+  /// @param parts  how many runs make it, one after the other and equally long
+  explicit ProgressEstimate(std::map<std::string, double> shares, int parts = 1)
+      : shares_(std::move(shares)), parts_(parts) {}
+  /// A part begins. @param part  from 0
+  void begin(int part) { part_ = part; }
   [[nodiscard]] JobProgress update(const std::string& stage, int done, int total, Clock::time_point now = Clock::now());
 
  private:
   const std::map<std::string, double> shares_;
+  const int parts_;
+  int part_ = 0;
   Clock::time_point start_ = Clock::now();
   double fraction_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <new>
+#include <type_traits>
 
 #include "server/api_error.h"
 #include "server/base64.h"
@@ -36,7 +37,8 @@ SaveImageOptions save_options(const JobRequest& request) {
   return options;
 }
 
-ImageRequest image_request(const std::vector<JobPointer>& jobs, bool takes_negative_prompt) {
+// All pictures of some jobs.
+ImageRequest image_request(const std::vector<JobPointer>& jobs) {
   const JobRequest& shape = jobs.front()->request;
   ImageRequest request;
   request.seed.clear();
@@ -48,7 +50,6 @@ ImageRequest image_request(const std::vector<JobPointer>& jobs, bool takes_negat
       request.seed.push_back(job->request.seed.value_or(0) + static_cast<uint64_t>(i));
     }
   }
-  if (!takes_negative_prompt) request.negative_prompt = {""};
   request.width = shape.width;
   request.height = shape.height;
   request.num_inference_steps = shape.num_inference_steps;
@@ -56,6 +57,20 @@ ImageRequest image_request(const std::vector<JobPointer>& jobs, bool takes_negat
   request.flow_shift = shape.flow_shift;
   request.scheduler = shape.scheduler;
   return request;
+}
+
+// So many of its pictures, from `first` on.
+ImageRequest part_of(const ImageRequest& whole, size_t first, size_t count, bool takes_negative_prompt) {
+  const auto cut = [&](const auto& list) {
+    const auto begin = list.begin() + static_cast<std::ptrdiff_t>(first);
+    return std::remove_cvref_t<decltype(list)>(begin, begin + static_cast<std::ptrdiff_t>(count));
+  };
+  ImageRequest part = whole;
+  part.prompt = cut(whole.prompt);
+  part.negative_prompt = cut(whole.negative_prompt);
+  part.seed = cut(whole.seed);
+  if (!takes_negative_prompt) part.negative_prompt = {""};
+  return part;
 }
 
 VideoRequest video_request(const JobRequest& job) {
@@ -114,16 +129,20 @@ Callbacks Runner::callbacks_for(Batch& batch, const std::vector<JobPointer>& job
   return callbacks;
 }
 
-// A few kilobytes of JPEG in the job's events. Of a job with several pictures the first is shown.
+// A few kilobytes of JPEG in the job's events. Of pictures of one job that are made together the first is shown.
 void Runner::show_preview(const Preview& preview, const std::vector<JobPointer>& jobs) {
   int64_t first = 0;
   for (const JobPointer& job : jobs) {
     if (preview.index == first && job->request.preview) {
-      const std::string path = store_.scratch("preview.jpg");
-      save_image(path, preview.picture, {}, {.quality = 80});
-      std::ifstream file(path, std::ios::binary);
-      const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-      job->add_preview(preview.step, preview.steps, "data:image/jpeg;base64," + base64(bytes));
+      try {
+        const std::string path = store_.scratch("preview.jpg");
+        save_image(path, preview.picture, {}, {.quality = 80});
+        std::ifstream file(path, std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        job->add_preview(preview.step, preview.steps, "data:image/jpeg;base64," + base64(bytes));
+      } catch (const Error& e) {  // a full disk, say; there may be room again once the picture is done
+        log_.write(LogLevel::kWarning, "preview_failed", {{"job", job->id}, {"message", e.what()}});
+      }
       return;
     }
     first += job->request.n;
@@ -133,11 +152,22 @@ void Runner::show_preview(const Preview& preview, const std::vector<JobPointer>&
 void Runner::compute_images(Batch& batch, const std::vector<JobPointer>& jobs) {
   const JobRequest& shape = jobs.front()->request;
   ImagePipeline& pipeline = models_.image(shape.model, shape.loras);
-  ProgressEstimate estimate(shares_.of(shape.model));
+  const ImageRequest request = image_request(jobs);
+  // Of several jobs the queue gives no more than fit; one job's pictures may be more.
+  const size_t total = request.prompt.size();
+  const size_t most = static_cast<size_t>(std::max(1, settings_.max_batch));
+  ProgressEstimate estimate(shares_.of(shape.model), static_cast<int>((total + most - 1) / most));
   const Callbacks callbacks = callbacks_for(batch, jobs, estimate);
-  const ImageRequest request = image_request(jobs, pipeline.defaults().negative_prompt);
-  const ImageResult result = pipeline.generate(request, callbacks);
-  shares_.learn(shape.model, result.seconds);
+  ImageResult result;
+  for (size_t first = 0; first < total; first += most) {
+    estimate.begin(static_cast<int>(first / most));
+    const size_t count = std::min(most, total - first);
+    ImageResult part =
+        pipeline.generate(part_of(request, first, count, pipeline.defaults().negative_prompt), callbacks);
+    shares_.learn(shape.model, part.seconds);
+    std::move(part.images.begin(), part.images.end(), std::back_inserter(result.images));
+    std::move(part.parameters.begin(), part.parameters.end(), std::back_inserter(result.parameters));
+  }
 
   size_t picture = 0;
   for (const JobPointer& job : jobs) {
@@ -213,7 +243,7 @@ void Runner::store(const JobPointer& job, std::vector<JobResult> results) {
 
 void Runner::fail(const JobPointer& job, const Error& error) {
   const int status = http_status(error.code());
-  log_.write(LogLevel::kError, "job_failed",
+  log_.write(status >= 500 ? LogLevel::kError : LogLevel::kInfo, "job_failed",
              {{"job", job->id}, {"code", error_code_name(error.code())}, {"message", error.what()}});
   // What is wrong with a request is for its client; what is wrong here may name files and is for the log.
   std::string message = error.what();

@@ -24,7 +24,7 @@ struct RequestLimits {
 /// A model that requests may name.
 struct ModelSource {
   std::string name;  ///< [A-Za-z0-9][A-Za-z0-9_.-]*, at most 64
-  std::string path;  ///< as ImagePipeline::open takes it
+  std::string path;  ///< as ImagePipeline::open takes it; empty: the embedded one
   std::string kind;  ///< "image" or "video"
 };
 /// An adapter that requests may name.

@@ -44,7 +44,12 @@ int main(int argc, char** argv) {
     swan::cli::fake_engine().video_requests.clear();
     compute(request, callbacks, 3);
   };
-  engine.saving = [](const std::string&) { swan::cli::fake_engine().saved.clear(); };
+  engine.saving = [](const std::string& path) {
+    swan::cli::fake_engine().saved.clear();
+    if (path.ends_with("/preview.jpg") && std::getenv("SWAN_FAKE_NO_PREVIEWS") != nullptr) {
+      throw swan::Error(swan::ErrorCode::kIo, "no room for " + path);
+    }
+  };
   engine.writing = [](const std::string&, int64_t) {
     swan::cli::fake_engine().opened_videos.clear();
     swan::cli::fake_engine().save_videos.clear();

@@ -47,6 +47,48 @@ class Pictures(ServerTest):
         self.assertLessEqual(max(abs(a - b) for a, b in zip(found[2], expected[2])), 1)
         self.assertEqual(jobs[1]["results"][0]["parameters"]["seeds"], [7])
 
+    def picture(self, data):
+        (self.folder / "x.png").write_bytes(data)
+        return read_png(self.folder / "x.png")
+
+    def make(self, server, **request):
+        """The files of a job."""
+        job = server.wait(server.ask("POST", "/v1/jobs", {"prompt": "a red apple", "seed": 7, **request})[2])
+        self.assertEqual(job["status"], "succeeded", job)
+        return [server.ask("GET", result["url"])[2] for result in job["results"]]
+
+    def test_models_that_share_memory_and_pictures_one_by_one(self):
+        server = self.serve("--models-memory", "40MiB", "--max-batch", 1, "--preview-interval", "off", program=PROGRAM,
+                            environment={"SWAN_EMBED_CACHE": "off"})
+
+        def story():
+            return [("+" if line["event"] == "model_opened" else "-") + line["model"].rsplit("-", 1)[1]
+                    for line in server.log_lines() if line["event"] in ("model_opened", "model_evicted")]
+
+        def loaded():
+            return {model["id"].rsplit("-", 1)[1]: model["loaded"] for model in server.ask("GET", "/v1/models")[2]["data"]}
+
+        # Both were opened to know them; there is room for one.
+        self.assertEqual(story(), ["+256", "-256", "+video"])
+        self.assertEqual(loaded(), {"256": False, "video": True})
+        first = self.make(server, num_inference_steps=1)
+        self.assertEqual(story()[3:], ["-video", "+256"])
+        video = {"kind": "video", "num_frames": 5, "num_inference_steps": 1, "format": "webp"}
+        clip = self.make(server, **video)
+        self.assertEqual(loaded(), {"256": False, "video": True})
+        # Queued together they take turns with the memory, each as long as it computes.
+        jobs = [server.ask("POST", "/v1/jobs", {"prompt": "a red apple", "seed": 7, **body})[2]
+                for body in ({"num_inference_steps": 1, "n": 2}, video, {"num_inference_steps": 1, "seed": 8})]
+        pair, again, second = ([server.ask("GET", result["url"])[2] for result in server.wait(job)["results"]] for job in jobs)
+        self.assertEqual(again, clip, "a model that was closed and opened again makes the same")
+        self.assertEqual(self.picture(pair[0]), self.picture(first[0]))
+        self.assertEqual(self.picture(pair[1]), self.picture(second[0]), "with --max-batch 1 each is made alone: the same bits")
+        self.assertEqual(story()[5:], ["-256", "+video", "-video", "+256", "-256", "+video", "-video", "+256"])
+        metrics = server.ask("GET", "/metrics")[2].decode()
+        for line in ("swan_model_opens_total 7", "swan_model_evictions_total 6", "swan_models_open 1"):
+            self.assertIn(line + "\n", metrics)
+        self.assertEqual(server.stop(), 0)
+
     def test_a_preview_and_a_video(self):
         server = self.serve("--preview-interval", "0.05", program=PROGRAM)
         job = server.ask("POST", "/v1/jobs", {"prompt": "a red apple", "seed": 7, "num_inference_steps": 4})[2]
