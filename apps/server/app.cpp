@@ -41,6 +41,14 @@ std::string forwarded_client(const Request& request) {
   return client;
 }
 
+// The key that a request brings. Clients of /sdapi know HTTP's Basic alone. Elsewhere it is not taken: browsers send it
+// by themselves once they have it.
+std::optional<std::string> key_of(const Request& request) {
+  const std::string* authorization = request.header("authorization");
+  if (const std::optional<std::string_view> key = Authenticator::bearer(authorization)) return std::string(*key);
+  return request.path.starts_with("/sdapi/") ? Authenticator::basic(authorization) : std::nullopt;
+}
+
 }  // namespace
 
 Response error_response(const std::string& path, int status, const std::string& code, const std::string& message,
@@ -104,22 +112,24 @@ void App::authenticate(Request& request, const RouteMatch& match) {
     services_.metrics.refused("wrong_keys");
     throw ApiError(429, "too_many_wrong_keys", "too many requests with a wrong API key").retry_in(*seconds);
   }
-  const std::optional<std::string_view> key = Authenticator::bearer(request.header("authorization"));
+  const std::optional<std::string> key = key_of(request);
+  const std::string* token = !key && match.route->access == Access::kKeyOrToken ? request.parameter("token") : nullptr;
   if (key) {
     if (const std::optional<std::string> name = keys_.name_of(*key)) {
       request.client = *name;
       return;
     }
-  } else if (match.route->access == Access::kKeyOrToken && request.parameter("token") != nullptr) {
+  } else if (token != nullptr) {
     // The token stands for its job's owner, and for that job alone: find_job compares it again.
-    const auto id = match.values.find("job_id");
-    const JobPointer job = id == match.values.end() ? nullptr : services_.jobs.find(id->second);
-    if (job && equal_in_constant_time(job->token, *request.parameter("token"))) {
+    const JobPointer job = services_.jobs.find(match.values.at("job_id"));
+    // A page that shows what has expired meanwhile is no stranger who guesses.
+    if (!job) throw no_such_job();
+    if (equal_in_constant_time(job->token, *token)) {
       request.client = job->owner;
       return;
     }
   }
-  (void)wrong_keys_.take(request.client);
+  if (key || token != nullptr) (void)wrong_keys_.take(request.client);
   services_.metrics.refused("no_key");
   throw ApiError(401, "invalid_api_key",
                  key ? "the API key is not known here" : "an API key is needed: Authorization: Bearer KEY");

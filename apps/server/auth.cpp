@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/base64.h"
 #include "server/http/text.h"
 #include "swan/error.h"
 
@@ -27,12 +28,26 @@ std::optional<std::string> Authenticator::name_of(std::string_view key) const {
   return name;
 }
 
-std::optional<std::string_view> Authenticator::bearer(const std::string* authorization) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (authorization == nullptr || authorization->size() <= kScheme.size()) return std::nullopt;
+namespace {
+// What follows "Bearer " or "Basic ". @param scheme  in lower case, with its blank
+std::optional<std::string_view> credentials(const std::string* authorization, std::string_view scheme) {
+  if (authorization == nullptr || authorization->size() <= scheme.size()) return std::nullopt;
   const std::string_view text = *authorization;
-  if (lower_case(text.substr(0, kScheme.size())) != kScheme) return std::nullopt;
-  return trimmed(text.substr(kScheme.size()));
+  if (lower_case(text.substr(0, scheme.size())) != scheme) return std::nullopt;
+  return trimmed(text.substr(scheme.size()));
+}
+}  // namespace
+
+std::optional<std::string_view> Authenticator::bearer(const std::string* authorization) {
+  return credentials(authorization, "bearer ");
+}
+
+std::optional<std::string> Authenticator::basic(const std::string* authorization) {
+  const std::optional<std::string_view> encoded = credentials(authorization, "basic ");
+  const std::optional<std::string> text = encoded ? decode_base64(*encoded) : std::nullopt;
+  const size_t colon = text ? text->find(':') : std::string::npos;
+  if (colon == std::string::npos || colon + 1 == text->size()) return std::nullopt;
+  return text->substr(colon + 1);
 }
 
 std::vector<ApiKey> parse_api_keys(const std::string& text, char separator, const std::string& from) {

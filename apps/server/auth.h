@@ -23,6 +23,8 @@ class Authenticator {
   [[nodiscard]] std::optional<std::string> name_of(std::string_view key) const;
   /// The key of "Bearer KEY"; nothing of anything else.
   [[nodiscard]] static std::optional<std::string_view> bearer(const std::string* authorization);
+  /// The password of "Basic base64(NAME:PASSWORD)", which is the key; nothing of anything else.
+  [[nodiscard]] static std::optional<std::string> basic(const std::string* authorization);
 
  private:
   std::vector<ApiKey> keys_;

@@ -99,16 +99,6 @@ std::vector<JobPointer> Jobs::list(const std::string& owner) const {
   return jobs;
 }
 
-JobPointer Jobs::current(const std::string& owner) const {
-  JobPointer next;
-  for (const JobPointer& job : list(owner)) {  // the last that is left is the oldest
-    const Status status = job->status();
-    if (status == Status::kRunning) return job;
-    if (status == Status::kQueued) next = job;
-  }
-  return next;
-}
-
 void Jobs::cancel(const JobPointer& job, const std::string& reason) {
   if (!job->cancel(reason)) return;
   if (queue_.remove(*job)) account(job);

@@ -32,8 +32,6 @@ class Jobs {
   void cancel(const JobPointer& job, const std::string& reason);
   /// Cancels and forgets it, with its results.
   void remove(const JobPointer& job);
-  /// The client's job that is computed now, else its next one; null: none.
-  [[nodiscard]] JobPointer current(const std::string& owner) const;
 
   /// Takes no more jobs and answers those that wait; the running ones may finish, at most until the settings' drain
   /// timeout, and are then ended. Returns when nothing is left to compute.

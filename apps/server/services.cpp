@@ -58,13 +58,17 @@ JobState wait_for(Services& services, const Request& request, const JobPointer& 
   return state;
 }
 
-JobPointer find_job(Services& services, const Request& request, const std::string& id) {
+ApiError no_such_job() {
+  return {404, "job_not_found", "there is no such job, or it is another client's, or it has expired"};
+}
+
+JobPointer find_job(Services& services, const Request& request, const std::string& id, Access access) {
   JobPointer job = is_job_id(id) ? services.jobs.find(id) : nullptr;
   if (job) {
-    const std::string* token = request.parameter("token");
+    const std::string* token = access == Access::kKeyOrToken ? request.parameter("token") : nullptr;
     if (job->owner == request.client || (token != nullptr && equal_in_constant_time(job->token, *token))) return job;
   }
-  throw ApiError(404, "job_not_found", "there is no such job, or it is another client's, or it has expired");
+  throw no_such_job();
 }
 
 Response json_response(const nlohmann::json& json, int status) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "server/api_error.h"
 #include "server/http/router.h"
 #include "server/jobs.h"
 #include "server/rate_limit.h"
@@ -45,8 +46,12 @@ struct Services {
 /// Waits for it; cancels it where the client hangs up. @return its state, succeeded
 /// @throws ApiError as it failed
 [[nodiscard]] JobState wait_for(Services& services, const Request& request, const JobPointer& job);
-/// A job that the client may see: its own, or one whose token it has. @throws ApiError 404
-[[nodiscard]] JobPointer find_job(Services& services, const Request& request, const std::string& id);
+/// 404, for a job that is not there or is not this client's.
+[[nodiscard]] ApiError no_such_job();
+/// A job that the client may see: its own; where a route lets tokens in, also one whose token it has.
+/// @throws ApiError 404
+[[nodiscard]] JobPointer find_job(Services& services, const Request& request, const std::string& id,
+                                  Access access = Access::kKey);
 
 /// A JSON answer that nobody may keep.
 [[nodiscard]] Response json_response(const nlohmann::json& json, int status = 200);

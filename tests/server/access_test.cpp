@@ -44,6 +44,17 @@ TEST(Auth, ReadsTheHeader) {
   EXPECT_FALSE(Authenticator::bearer(nullptr));
 }
 
+TEST(Auth, TakesAPasswordForTheKey) {
+  const std::string good = "basic " + base64("anyone:key:with:colons");
+  EXPECT_EQ(Authenticator::basic(&good), "key:with:colons");
+  for (const std::string& bad :
+       {std::string("Basic"), std::string("Basic "), "Basic " + base64("no colon"), "Basic " + base64("anyone:"),
+        std::string("Basic anyone:key"), "Bearer " + base64("a:b")}) {
+    EXPECT_FALSE(Authenticator::basic(&bad)) << bad;
+  }
+  EXPECT_FALSE(Authenticator::basic(nullptr));
+}
+
 TEST(Auth, ReadsKeyFiles) {
   const auto keys = parse_api_keys("# who\nanna:0123456789abcdef\n\n  fedcba9876543210  # nobody's\r\n", '\n', "file");
   ASSERT_EQ(keys.size(), 2U);
@@ -99,6 +110,10 @@ TEST(Base64, IsAsInTheStandard) {
   for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{
            {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe", "//4="}}) {
     EXPECT_EQ(base64(bytes), text);
+    EXPECT_EQ(decode_base64(text), bytes);
+  }
+  for (const char* bad : {"Zg", "Zg=", "Z===", "====", "Zm9v\n", "Zm 9", "Zg==Zg==", "Zm9-"}) {
+    EXPECT_FALSE(decode_base64(bad)) << bad;
   }
 }
 
@@ -158,6 +173,11 @@ TEST(ProgressEstimate, NeverGoesBackAndLearns) {
   EXPECT_NEAR(estimate.update("denoise", 10, 20).fraction, 0.1 + 0.375, 1e-9);
   EXPECT_NEAR(estimate.update("encode", 1, 1).fraction, 0.475, 1e-9);
   EXPECT_NEAR(estimate.update("decode", 1, 1).fraction, 1, 1e-9);
+  ProgressEstimate halves(shares.of("m"), 2);
+  EXPECT_NEAR(halves.update("denoise", 20, 20).fraction, (0.1 + 0.75) / 2, 1e-9);
+  halves.begin(1);
+  EXPECT_NEAR(halves.update("encode", 0, 1).fraction, 0.5, 1e-9);
+  EXPECT_NEAR(halves.update("decode", 1, 1).fraction, 1, 1e-9);
   shares.learn("m", {{"encode", 1}, {"denoise", 1}, {"decode", 2}, {"other", 100}});
   EXPECT_NEAR(shares.of("m").at("decode"), 0.5, 1e-9);
 }

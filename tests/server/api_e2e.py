@@ -3,13 +3,14 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
 import time
 import unittest
 
-from served import FAKE, ServerTest
+from served import FAKE, SOURCE, ServerTest
 
 KEYS = {"SWAN_API_KEYS": "anna:anna-key-0123456789,ben:ben-key-9876543210"}
 ANNA = {"Authorization": "Bearer anna-key-0123456789"}
@@ -69,6 +70,12 @@ class Jobs(ServerTest):
         # Who comes later gets what counts, and who comes back gets what is new.
         self.assertEqual([name for _, name, _ in server.events(job["events_url"])][-1], "done")
         self.assertEqual(list(server.events(job["events_url"], last_id=seen[-1][0])), [])
+
+    def test_a_preview_that_fails_ends_nothing(self):
+        server = self.serve("--preview-interval", "0.05", step_ms=5, environment={"SWAN_FAKE_NO_PREVIEWS": "1"})
+        job = server.wait(server.ask("POST", "/v1/jobs", {"prompt": "x", "num_inference_steps": 3})[2])
+        self.assertEqual(job["status"], "succeeded", job)
+        self.assertIn("preview_failed", server.log())
 
     def test_cancelling(self):
         server = self.serve(step_ms=50)
@@ -189,6 +196,19 @@ class Requests(ServerTest):
         self.assertEqual([(m["id"], m["kind"]) for m in models], [("embedded", "image"), ("embedded video", "video")])
         self.assertEqual(server.ask("GET", "/v1/capabilities")[2]["limits"]["max_n"], 8)
 
+    def test_the_document_knows_every_route(self):
+        routes = set()
+        for file in (SOURCE / "apps/server/routes").glob("*.cpp"):
+            if file.name == "page.cpp":
+                continue
+            text = file.read_text(encoding="utf-8")
+            routes |= {(method, path) for method, path in re.findall(r'router\.add\("([A-Z]+)", "([^"]+)"', text)}
+            routes |= {("GET", path) for path in re.findall(r'Choices\{"([^"]+)"', text)}
+        document = json.loads((SOURCE / "docs/openapi.json").read_text(encoding="utf-8"))
+        described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+        self.assertGreater(len(routes), 25)
+        self.assertEqual(described, routes)
+
     def test_the_log_is_json_without_secrets(self):
         server = self.serve(environment=KEYS)
         job = server.ask("POST", "/v1/jobs", {"prompt": "private words"}, {**ANNA, "X-Request-Id": "find-me"})[2]
@@ -227,6 +247,29 @@ class Access(ServerTest):
             self.assertEqual(server.ask("GET", f"{path}?{token}")[0], 401, path)
         other = server.wait(server.ask("POST", "/v1/jobs", {"prompt": "y"}, ANNA)[2], headers=ANNA)
         self.assertEqual(server.ask("GET", f"/v1/results/{other['id']}/0?{token}")[0], 401)
+        # Nor does it let another client do more with the job than look at its results and events.
+        self.assertEqual(server.ask("GET", job["results"][0]["url"], headers=BEN)[0], 200)
+        for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/cancel")):
+            self.assertEqual(server.ask(method, f"/v1/jobs/{job['id']}{path}?{token}", headers=BEN)[0], 404, (method, path))
+        self.assertEqual(server.ask("GET", job["results"][0]["url"])[0], 200)
+
+    def test_a_page_of_expired_results_is_no_guesser(self):
+        server = self.serve(environment=KEYS)
+        job = server.wait(server.ask("POST", "/v1/jobs", {"prompt": "x"}, ANNA)[2], headers=ANNA)
+        self.assertEqual(server.ask("DELETE", f"/v1/jobs/{job['id']}", headers=ANNA)[0], 200)
+        for _ in range(25):
+            self.assertEqual(server.ask("GET", job["results"][0]["url"])[0], 404)
+            self.assertEqual(server.ask("GET", "/v1/jobs")[0], 401, "a key is missing, none is wrong")
+        self.assertEqual(server.ask("GET", "/v1/jobs", headers=ANNA)[0], 200)
+
+    def test_basic_is_for_sdapi(self):
+        server = self.serve(environment=KEYS)
+        basic = {"Authorization": "Basic " + base64.b64encode(b"whoever:anna-key-0123456789").decode()}
+        self.assertEqual(server.ask("GET", "/sdapi/v1/options", headers=basic)[0], 200)
+        self.assertEqual(server.ask("GET", "/v1/jobs", headers=basic)[0], 401)
+        wrong = {"Authorization": "Basic " + base64.b64encode(b"anna:wrong-key-0123456789").decode()}
+        self.assertEqual(server.ask("GET", "/sdapi/v1/options", headers=wrong)[0], 401)
+        self.assertEqual(server.ask("GET", "/sdapi/v1/options", headers={"Authorization": "Basic "})[0], 401)
 
     def test_guessing_keys_is_slowed_down(self):
         server = self.serve(environment=KEYS)
@@ -298,11 +341,16 @@ class OtherApis(ServerTest):
         self.assertEqual(server.ask("GET", "/sdapi/v1/progress")[2]["progress"], 0)
         self.assertEqual([m["title"] for m in server.ask("GET", "/sdapi/v1/sd-models")[2]], ["embedded"])
         self.assertEqual(server.ask("GET", "/sdapi/v1/samplers")[2][1]["aliases"], ["Euler"])
+        # Clients ask for these when they connect.
+        for path, names in (("schedulers", ["automatic"]), ("upscalers", ["None"]), ("latent-upscale-modes", []), ("sd-vae", [])):
+            status, _, answer = server.ask("GET", "/sdapi/v1/" + path)
+            self.assertEqual((status, [entry["name"] for entry in answer]), (200, names), path)
         self.assertEqual(server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "embedded"})[0], 200)
         self.assertEqual(server.ask("GET", "/sdapi/v1/options")[2], {"sd_model_checkpoint": "embedded"})
 
     def test_sdapi_progress_and_interrupt(self):
         server = self.serve("--preview-interval", "0.05", step_ms=50)
+        self.assertEqual(server.ask("GET", "/sdapi/v1/progress")[2]["state"]["job_timestamp"], "0")
         answers = []
         asking = threading.Thread(target=lambda: answers.append(server.ask("POST", "/sdapi/v1/txt2img", {"steps": 100})))
         asking.start()
@@ -314,9 +362,17 @@ class OtherApis(ServerTest):
             time.sleep(0.02)
         self.assertGreater(progress["progress"], 0)
         self.assertEqual(progress["state"]["sampling_steps"], 100)
+        self.assertRegex(progress["state"]["job_timestamp"], r"^20\d{12}$")
+        # The web page's, say: the same address, and none of that API's business.
+        other = server.ask("POST", "/v1/jobs", {"prompt": "other", "num_inference_steps": 20, "width": 128})[2]
         self.assertEqual(server.ask("POST", "/sdapi/v1/interrupt")[0], 200)
         asking.join()
         self.assertEqual(answers[0][0], 409)
+        server.wait(other, ("running",))
+        progress = server.ask("GET", "/sdapi/v1/progress")[2]
+        self.assertEqual((progress["progress"], progress["state"]["job_count"]), (0, 0))
+        server.ask("POST", "/sdapi/v1/interrupt")
+        self.assertEqual(server.wait(other)["status"], "succeeded")
 
     def test_a_client_that_hangs_up_ends_its_job(self):
         server = self.serve(step_ms=50)
@@ -376,6 +432,8 @@ class Ends(ServerTest):
             self.assertEqual(found["status"], "succeeded")
             self.assertEqual(again.ask("GET", found["results"][0]["url"])[2], data)
             self.assertEqual([name for _, name, _ in again.events(found["events_url"])], ["done"])
+            # Who listened when the server was killed goes on where it was, and hears of the end.
+            self.assertEqual([name for _, name, _ in again.events(found["events_url"], last_id=99)], ["done"])
         self.assertEqual(again.ask("DELETE", f"/v1/jobs/{done[0]['id']}")[0], 200)
 
     def test_a_folder_is_for_one_server(self):

@@ -97,8 +97,8 @@ Response result(Services& services, const Request& request, const PathValues& pa
     throw ApiError(404, "result_not_found", "a result's number is a whole number from 0");
   }
   const std::string* download = query_choice(request, "download", {"0", "1"});
-  return result_response(services, request, find_job(services, request, path.at("job_id")), index,
-                         download != nullptr && *download == "1");
+  const JobPointer job = find_job(services, request, path.at("job_id"), Access::kKeyOrToken);
+  return result_response(services, request, job, index, download != nullptr && *download == "1");
 }
 
 }  // namespace
@@ -126,8 +126,8 @@ void add_job_routes(Router& router, Services& services) {
                return job_response(job);
              });
   router.add("GET", "/v1/jobs/{job_id}/events", Access::kKeyOrToken,
-             [&services, job_of](const Request& request, const PathValues& path) {
-               return events(services, request, job_of(request, path));
+             [&services](const Request& request, const PathValues& path) {
+               return events(services, request, find_job(services, request, path.at("job_id"), Access::kKeyOrToken));
              });
   router.add("GET", "/v1/results/{job_id}/{index}", Access::kKeyOrToken,
              [&services](const Request& request, const PathValues& path) { return result(services, request, path); });

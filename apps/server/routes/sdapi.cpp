@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <mutex>
 
 #include "server/api_error.h"
@@ -51,6 +52,52 @@ class ChosenModels {
   std::map<std::string, std::string> models_;
 };
 
+// Jobs that requests of this API wait for now: its progress and its interrupt mean these, and no jobs that the same
+// client, which on loopback is every program of the machine, has begun in another way.
+class AwaitedJobs {
+ public:
+  // One of them, until it goes.
+  class Place {
+   public:
+    Place(AwaitedJobs& all, std::string client, JobPointer job) : all_(all), entry_(std::move(client), std::move(job)) {
+      const std::lock_guard lock(all_.mutex_);
+      all_.jobs_.push_back(entry_);
+    }
+    ~Place() {
+      const std::lock_guard lock(all_.mutex_);
+      all_.jobs_.erase(std::find(all_.jobs_.begin(), all_.jobs_.end(), entry_));
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+   private:
+    AwaitedJobs& all_;
+    const std::pair<std::string, JobPointer> entry_;
+  };
+
+  // A client's, oldest first.
+  std::vector<JobPointer> of(const std::string& client) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<JobPointer> jobs;
+    for (const auto& [owner, job] : jobs_) {
+      if (owner == client) jobs.push_back(job);
+    }
+    return jobs;
+  }
+  // The one that is computed, else the next. Null: none
+  JobPointer current(const std::string& client) const {
+    const std::vector<JobPointer> jobs = of(client);
+    const auto running =
+        std::find_if(jobs.begin(), jobs.end(), [](const JobPointer& job) { return job->status() == Status::kRunning; });
+    if (running != jobs.end()) return *running;
+    return jobs.empty() ? nullptr : jobs.front();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::pair<std::string, JobPointer>> jobs_;
+};
+
 struct Txt2Img {
   JobRequest job;  ///< of the first of `times`
   int times = 1;
@@ -94,7 +141,7 @@ Txt2Img read_txt2img(const nlohmann::json& body, const Services& services, const
   return wanted;
 }
 
-Response txt2img(Services& services, const Request& request, const std::string& chosen_model) {
+Response txt2img(Services& services, const Request& request, const std::string& chosen_model, AwaitedJobs& awaited) {
   const nlohmann::json body = json_body(request);
   Txt2Img wanted = read_txt2img(body, services, chosen_model);
   complete(wanted.job, services.settings, services.models);
@@ -106,6 +153,7 @@ Response txt2img(Services& services, const Request& request, const std::string& 
     JobRequest job = wanted.job;
     job.seed = *wanted.job.seed + static_cast<uint64_t>(time) * static_cast<uint64_t>(job.n);
     const JobPointer queued = submit(services, request, std::move(job));
+    const AwaitedJobs::Place place(awaited, request.client, queued);
     state = wait_for(services, request, queued);
     for (const JobResult& result : state.results) {
       if (wanted.send_images) images.push_back(base64(result_bytes(services, queued, result)));
@@ -133,24 +181,36 @@ Response txt2img(Services& services, const Request& request, const std::string& 
   return json_response({{"images", std::move(images)}, {"parameters", body}, {"info", info.dump()}});
 }
 
-Response progress(Services& services, const Request& request) {
+// "20261130160000", in local time as the API has it
+std::string job_timestamp(double unix_time) {
+  const auto seconds = static_cast<std::time_t>(unix_time);
+  std::tm parts = {};
+  localtime_r(&seconds, &parts);
+  std::array<char, 16> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y%m%d%H%M%S", &parts)};
+}
+
+Response progress(const Request& request, const AwaitedJobs& awaited) {
   const std::string* skip = query_choice(request, "skip_current_image", {"true", "false"});
   nlohmann::json answer = {{"progress", 0.0},
                            {"eta_relative", 0.0},
                            {"state",
                             {{"skipped", false},
                              {"interrupted", false},
+                             {"stopping_generation", false},
                              {"job", ""},
+                             {"job_timestamp", "0"},
                              {"job_count", 0},
                              {"job_no", 0},
                              {"sampling_step", 0},
                              {"sampling_steps", 0}}},
                            {"current_image", nullptr},
                            {"textinfo", nullptr}};
-  const JobPointer job = services.jobs.current(request.client);
+  const JobPointer job = awaited.current(request.client);
   if (!job) return json_response(answer);
   const JobState state = job->state();
   answer["state"]["job"] = job->id;
+  answer["state"]["job_timestamp"] = job_timestamp(job->created_at);
   answer["state"]["job_count"] = 1;
   if (state.queue_position) answer["textinfo"] = fmt::format("waiting, turn {}", *state.queue_position);
   if (state.progress) {
@@ -170,10 +230,8 @@ Response progress(Services& services, const Request& request) {
   return json_response(answer);
 }
 
-Response interrupt(Services& services, const Request& request) {
-  for (const JobPointer& job : services.jobs.list(request.client)) {
-    if (job->request.kind == Kind::kImage) services.jobs.cancel(job, "it was interrupted");
-  }
+Response interrupt(Services& services, const Request& request, const AwaitedJobs& awaited) {
+  for (const JobPointer& job : awaited.of(request.client)) services.jobs.cancel(job, "it was interrupted");
   return json_response(nlohmann::json::object());
 }
 
@@ -198,19 +256,45 @@ nlohmann::json samplers() {
   return list;
 }
 
+// What clients ask for when they connect, to offer it for choice: how steps are spaced, which is each sampler's
+// business here, and what is not there.
+struct Choices {
+  const char* path;
+  const char* json;
+};
+constexpr std::array kChoices = {
+    Choices{"/sdapi/v1/schedulers",
+            R"([{"name": "automatic", "label": "Automatic", "aliases": null, "default_rho": -1,
+                 "need_inner_model": false}])"},
+    Choices{"/sdapi/v1/upscalers",
+            R"([{"name": "None", "model_name": null, "model_path": null, "model_url": null, "scale": 1}])"},
+    Choices{"/sdapi/v1/latent-upscale-modes", "[]"},
+    Choices{"/sdapi/v1/sd-vae", "[]"},
+};
+
 }  // namespace
 
 void add_sdapi_routes(Router& router, Services& services) {
   const auto chosen = std::make_shared<ChosenModels>();
-  router.add("POST", "/sdapi/v1/txt2img", Access::kKey, [&services, chosen](const Request& request, const PathValues&) {
-    return txt2img(services, request, chosen->of(request.client));
-  });
+  const auto awaited = std::make_shared<AwaitedJobs>();
+  router.add("POST", "/sdapi/v1/txt2img", Access::kKey,
+             [&services, chosen, awaited](const Request& request, const PathValues&) {
+               return txt2img(services, request, chosen->of(request.client), *awaited);
+             });
   router.add("GET", "/sdapi/v1/progress", Access::kKey,
-             [&services](const Request& request, const PathValues&) { return progress(services, request); });
+             [awaited](const Request& request, const PathValues&) { return progress(request, *awaited); });
   router.add("POST", "/sdapi/v1/interrupt", Access::kKey,
-             [&services](const Request& request, const PathValues&) { return interrupt(services, request); });
+             [&services, awaited](const Request& request, const PathValues&) {
+               return interrupt(services, request, *awaited);
+             });
   router.add("GET", "/sdapi/v1/samplers", Access::kKey,
              [](const Request&, const PathValues&) { return json_response(samplers()); });
+  for (const Choices& choices : kChoices) {
+    router.add("GET", choices.path, Access::kKey,
+               [list = nlohmann::json::parse(choices.json)](const Request&, const PathValues&) {
+                 return json_response(list);
+               });
+  }
   router.add("GET", "/sdapi/v1/sd-models", Access::kKey,
              [&services](const Request&, const PathValues&) { return json_response(sd_models(services)); });
   router.add("GET", "/sdapi/v1/options", Access::kKey, [&services, chosen](const Request& request, const PathValues&) {
