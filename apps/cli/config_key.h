@@ -20,7 +20,6 @@ struct ConfigKey {
   std::vector<std::string> needs = {};      ///< paths: a configuration's value counts only where one of them is given
   bool open = false;                        ///< the choices of its hint are not all that it may be
   bool negated = false;                     ///< of a flag: the option stands for `false`
-  bool secret = false;                      ///< its value is never shown
   std::string none = {};                    ///< instead of all that: why it is no part of a configuration
 };
 

@@ -29,7 +29,6 @@ config::Field field_of(const OptionTable::Entry& entry, const ValueHint& hint) {
   field.minimum = key.minimum;
   field.maximum = key.maximum;
   field.standard = key.standard;
-  field.secret = key.secret;
   field.yields_to = key.yields_to;
   const bool all = !key.open && (hint.kind == ValueHint::Kind::kChoice || key.type != config::Type::kText);
   std::vector<std::string>& named = all ? field.choices : field.examples;
@@ -171,7 +170,7 @@ std::vector<FilledOption> fill_options(const std::string& command, const OptionT
     entry.store(texts);
     filled.push_back({.name = entry.name,
                       .path = entry.key.path,
-                      .text = entry.key.secret ? "" : texts.front(),
+                      .text = texts.front(),
                       .origin = value->origin.str()});
   }
   return filled;

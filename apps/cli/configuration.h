@@ -20,7 +20,7 @@ namespace swan::cli {
 struct FilledOption {
   std::string name;    ///< "--guidance-scale"
   std::string path;    ///< "sampling.guidance_scale"
-  std::string text;    ///< empty for a secret
+  std::string text;    ///< the first, where it takes several
   std::string origin;  ///< "base.yaml:4:19"
 };
 

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "config/files.h"
 #include "config/interpolate.h"
+#include "config/limits.h"
 #include "config/suggest.h"
 #include "config/validate.h"
 #include "swan/error.h"
@@ -103,10 +105,37 @@ void yield(Value& root, const Schema& schema) {
   }
 }
 
-void check(const Files& files, const Validator& validator, Problems& problems) {
-  problems = files.problems();
-  if (!problems.empty()) return;  // what could not be read is not checked
+// Checks what was read, document by document. @throws Error naming every problem
+void check(const Files& files, const Validator& validator) {
+  Problems problems = files.problems();
+  throw_any(problems);  // what could not be read is not checked
   for (const Value* document : files.documents()) validator.check(*document, problems);
+  throw_any(problems);
+  if (files.environments().size() <= kMaxEnvironments) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("the configuration files name more than {} environments; take some out.", kMaxEnvironments));
+}
+
+// Adds what is wrong with these layers of files together, whatever variables and other files may add to them.
+void check_together(const std::vector<FileLayer>& files, const Schema& schema, const Validator& validator,
+                    Problems& problems) {
+  Configuration c;
+  c.root.kind = Value::Kind::kMap;
+  Layers layers(c);
+  layers.add("", defaults(schema));
+  for (const FileLayer& file : files) layers.add("", own_values(*file.value));
+  interpolate(c.root, schema, {}, /*whole=*/false, problems);
+  validator.check(c.root, problems);
+}
+
+// Without what is said several times, of an environment and what it lies on.
+Problems once_each(const Problems& problems) {
+  Problems kept;
+  std::set<std::string> said;
+  for (const Problem& problem : problems) {
+    if (said.insert(problem.str()).second) kept.push_back(problem);
+  }
+  return kept;
 }
 
 }  // namespace
@@ -119,24 +148,23 @@ const Value* Configuration::find(std::string_view path) const {
 Configuration resolve(const Inputs& inputs, const Schema& schema) {
   const Validator validator(schema);
   const std::string environment = environment_of(inputs);
-  Files files(inputs.presets, environment);
+  Files files(inputs.presets);
   for (const std::string& name : inputs.files) files.add(name);
-  Problems problems;
-  check(files, validator, problems);
-  throw_any(problems);
+  check(files, validator);
   check_environment(inputs, environment, files);
 
   Configuration c;
   c.root.kind = Value::Kind::kMap;
   Layers layers(c);
   layers.add("built-in defaults", defaults(schema));
-  for (const FileLayer& file : files.layers()) layers.add(name_of(file), own_values(*file.value));
+  for (const FileLayer& file : files.layers(environment)) layers.add(name_of(file), own_values(*file.value));
+  Problems problems;
   layers.add("environment variables SWAN__SECTION__KEY",
              read_variables(inputs.variables, schema, layers.next(), problems));
   layers.add("--set", read_settings(inputs.settings, schema, layers.next(), problems));
   layers.add("options on the command line", read_options(inputs.options, schema, layers.next()));
   throw_any(problems);
-  interpolate(c.root, schema, inputs.variables, problems);
+  interpolate(c.root, schema, inputs.variables, /*whole=*/true, problems);
   throw_any(problems);
   validator.check(c.root, problems);
   throw_any(problems);
@@ -146,11 +174,18 @@ Configuration resolve(const Inputs& inputs, const Schema& schema) {
 
 void check_files(const std::vector<std::string>& names, const std::string& presets, const Schema& schema) {
   const Validator validator(schema);
-  Files files(presets, "");
+  Files files(presets);
   for (const std::string& name : names) files.add(name);
+  check(files, validator);
+  std::vector<std::string> environments = files.environments();
+  environments.insert(environments.begin(), "");  // without any
   Problems problems;
-  check(files, validator, problems);
-  throw_any(problems);
+  for (size_t i = 0; i < names.size(); ++i) {
+    for (const std::string& environment : environments) {
+      check_together(files.layers_of(i, environment), schema, validator, problems);
+    }
+  }
+  throw_any(once_each(problems));
 }
 
 std::vector<std::string> option_texts(const Value& value, Type type) {

@@ -33,7 +33,8 @@ struct Configuration {
 /// @throws Error kInvalidArgument naming every problem, each with where it stands; kNotFound, kIo for a file
 [[nodiscard]] Configuration resolve(const Inputs& inputs, const Schema& schema);
 
-/// Checks files by themselves, with those that they extend: their YAML and every key and value, in all environments.
+/// Checks files, each by itself with those that it extends, in all environments: their YAML, every key and value, and
+/// of references what no variable and no other file could mend.
 /// @throws Error as resolve does
 void check_files(const std::vector<std::string>& files, const std::string& presets, const Schema& schema);
 

@@ -70,18 +70,18 @@ std::vector<std::string> preset_names(const std::string& folder) {
   return names;
 }
 
-Files::Files(std::string presets, std::string environment)
-    : presets_(std::move(presets)), environment_(std::move(environment)) {}
+Files::Files(std::string presets) : presets_(std::move(presets)) {}
 
 void Files::add(const std::string& name) {
   std::error_code error;
   if (name.empty()) throw Error(ErrorCode::kInvalidArgument, "--config is empty; name a file or a preset.");
-  if (name.starts_with(kPreset)) return add_file(preset_path(name.substr(kPreset.size()), "--config"), "");
+  added_.emplace_back();
+  if (name.starts_with(kPreset)) return add_file(preset_path(name.substr(kPreset.size()), "--config"), nullptr, "");
   // A name without a folder or an extension may be a preset's.
   if (!fs::exists(name, error) && name.find('/') == std::string::npos && fs::path(name).extension() != ".yaml") {
-    return add_file(preset_path(name, "--config"), "");
+    return add_file(preset_path(name, "--config"), nullptr, "");
   }
-  add_file(name, "");
+  add_file(name, nullptr, "");
 }
 
 std::string Files::preset_path(const std::string& name, const std::string& asked_by) const {
@@ -100,31 +100,52 @@ std::string Files::preset_path(const std::string& name, const std::string& asked
                                           : fmt::format("presets are {}", fmt::join(names, ", "))));
 }
 
-void Files::add_file(const std::string& path, const std::string& extended_by) {
+// @param extended_by, where  what asks for it, and the place of its name there; null: --config does
+void Files::add_file(const std::string& path, const Document* extended_by, const std::string& where) {
   const std::string identity = identity_of(path);
   for (size_t i = 0; i < open_.size(); ++i) {
     if (open_[i].first != identity) continue;
     std::string chain;
     for (size_t k = i; k < open_.size(); ++k) chain += open_[k].second + " -> ";
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("configuration files extend each other: {}{}; take one of them out.", chain, path));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{}: configuration files extend each other: {}{}; take one of them out.", where, chain, path));
   }
-  if (++added_ > kMaxFiles) {
+  if (++read_ > kMaxFiles) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("more than {} configuration files are extended, counting each time that one is; extend "
+                fmt::format("{}: more than {} configuration files are extended, counting each time that one is; extend "
                             "fewer.",
-                            kMaxFiles));
+                            where, kMaxFiles));
   }
   const Document& document = read(path, identity);
   open_.emplace_back(identity, path);
   extend(document);
   open_.pop_back();
   if (document.value.kind != Value::Kind::kMap) return;  // which a schema refuses
-  layers_.push_back({.path = document.path, .extended_by = extended_by, .environment = {}, .value = &document.value});
-  const Value* environments = document.value.find(kEnvironments);
-  const Value* chosen = environments == nullptr || environment_.empty() ? nullptr : environments->find(environment_);
-  if (chosen == nullptr || chosen->kind != Value::Kind::kMap) return;
-  layers_.push_back({.path = document.path, .extended_by = extended_by, .environment = environment_, .value = chosen});
+  added_.back().push_back({.document = &document, .extended_by = extended_by == nullptr ? "" : *extended_by->path});
+}
+
+std::vector<FileLayer> Files::layers_of(size_t which, const std::string& environment) const {
+  std::vector<FileLayer> layers;
+  for (const Added& added : added_.at(which)) {
+    const Document& document = *added.document;
+    FileLayer layer{
+        .path = document.path, .extended_by = added.extended_by, .environment = {}, .value = &document.value};
+    layers.push_back(layer);
+    const Value* environments = document.value.find(kEnvironments);
+    layer.value = environments == nullptr || environment.empty() ? nullptr : environments->find(environment);
+    layer.environment = environment;
+    if (layer.value != nullptr && layer.value->kind == Value::Kind::kMap) layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+std::vector<FileLayer> Files::layers(const std::string& environment) const {
+  std::vector<FileLayer> layers;
+  for (size_t i = 0; i < added_.size(); ++i) {
+    for (FileLayer& layer : layers_of(i, environment)) layers.push_back(std::move(layer));
+  }
+  return layers;
 }
 
 const Files::Document& Files::read(const std::string& path, const std::string& identity) {
@@ -159,7 +180,7 @@ void Files::extend(const Document& document) {
                                                     "the file that they stand in.",
                                                     where, parent->text, path));
     }
-    add_file(path, *document.path);
+    add_file(path, &document, where);
   }
 }
 

@@ -24,16 +24,19 @@ struct FileLayer {
 /// Reads configuration files with those that they extend.
 class Files {
  public:
-  /// @param presets      the folder where `preset:NAME` is NAME.yaml; empty: there is none
-  /// @param environment  whose sections are taken; empty: none
-  Files(std::string presets, std::string environment);
+  /// @param presets  the folder where `preset:NAME` is NAME.yaml; empty: there is none
+  explicit Files(std::string presets);
 
-  /// Adds a file's layers, weakest first: those of its parents, its own values, then its environment's.
+  /// Reads a file and those that it extends.
   /// @param name  of --config: a file, or where there is none of this name a preset, or preset:NAME
   /// @throws Error kNotFound, kIo for a file that cannot be read; kInvalidArgument for files that extend each other
   void add(const std::string& name);
 
-  [[nodiscard]] const std::vector<FileLayer>& layers() const noexcept { return layers_; }
+  /// The layers of what was added, weakest first: of each file those of its parents, its own values, then those of its
+  /// environment. @param environment  whose sections are taken; empty: none
+  [[nodiscard]] std::vector<FileLayer> layers(const std::string& environment) const;
+  /// Those of what was added as number `which`.
+  [[nodiscard]] std::vector<FileLayer> layers_of(size_t which, const std::string& environment) const;
   /// Every document that was read, whole, once each.
   [[nodiscard]] std::vector<const Value*> documents() const;
   /// What reading them found.
@@ -47,18 +50,23 @@ class Files {
     Value value;
   };
 
-  void add_file(const std::string& path, const std::string& extended_by);
+  // A document in its place among those that one call of add reads.
+  struct Added {
+    const Document* document = nullptr;
+    std::string extended_by;
+  };
+
+  void add_file(const std::string& path, const Document* extended_by, const std::string& where);
   const Document& read(const std::string& path, const std::string& identity);
   void extend(const Document& document);
   [[nodiscard]] std::string preset_path(const std::string& name, const std::string& asked_by) const;
 
   std::string presets_;
-  std::string environment_;
   std::map<std::string, Document> documents_;              ///< by canonical path
   std::vector<std::string> order_;                         ///< of the same, as they were read
   std::vector<std::pair<std::string, std::string>> open_;  ///< canonical path and name of those that are being added
-  size_t added_ = 0;
-  std::vector<FileLayer> layers_;
+  size_t read_ = 0;                                        ///< files, one that is extended twice counting twice
+  std::vector<std::vector<Added>> added_;                  ///< of each call of add, weakest first
   Problems problems_;
 };
 

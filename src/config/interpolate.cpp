@@ -5,6 +5,7 @@
 #include <set>
 
 #include "config/limits.h"
+#include "config/suggest.h"
 #include "config/utf8.h"
 
 namespace swan::config {
@@ -15,7 +16,7 @@ constexpr std::string_view kOpen = "${";
 constexpr std::string_view kEnv = "env:";
 constexpr std::string_view kDefault = ":-";
 
-// The text ends up here when a reference cannot be replaced; its reason is among the problems.
+// The text ends up here when a reference cannot be replaced; its reason is among the problems, if it is one.
 struct Unusable {};
 
 // Where the brace that closes text[begin - 1] is, or npos.
@@ -30,8 +31,8 @@ size_t closing_brace(std::string_view text, size_t begin) noexcept {
 
 class Interpolation {
  public:
-  Interpolation(Value& root, const Schema& schema, const Variables& variables, Problems& problems)
-      : root_(root), schema_(schema), variables_(variables), problems_(problems) {}
+  Interpolation(Value& root, const Schema& schema, const Variables& variables, bool whole, Problems& problems)
+      : root_(root), schema_(schema), variables_(variables), whole_(whole), problems_(problems) {}
 
   void walk(Value& value, const std::string& path) {
     if (done_.contains(&value)) return;
@@ -105,14 +106,7 @@ class Interpolation {
   // The value at a path, with its own references replaced.
   const Value& refer(const std::string& reference, const Origin& origin, const std::string& path) {
     Value* found = root_.find_path(reference);
-    if (found == nullptr || found->kind == Value::Kind::kNull) {
-      give_up(origin, path,
-              reference.find(':') != std::string::npos
-                  ? fmt::format("'${{{}}}' is none of ${{path.to.value}}, ${{env:NAME}} and ${{env:NAME:-default}}; "
-                                "nothing else can be referred to, so that a configuration gives the same every time",
-                                reference)
-                  : fmt::format("it refers to '{}', which has no value", reference));
-    }
+    if (found == nullptr || found->kind == Value::Kind::kNull) nothing_there(reference, origin, path);
     for (size_t i = 0; i < active_.size(); ++i) {
       if (active_[i].value != found) continue;
       std::string chain;
@@ -129,6 +123,35 @@ class Interpolation {
     --references_;
     if (found->kind == Value::Kind::kNull) throw Unusable();
     return *found;
+  }
+
+  [[noreturn]] void nothing_there(const std::string& reference, const Origin& origin, const std::string& path) {
+    if (reference.find(':') != std::string::npos) {
+      give_up(origin, path,
+              fmt::format("'${{{}}}' is none of ${{path.to.value}}, ${{env:NAME}} and ${{env:NAME:-default}}; nothing "
+                          "else can be referred to, so that a configuration gives the same every time",
+                          reference));
+    }
+    const Field* field = schema_.find(reference);
+    const bool known = field != nullptr || schema_.is_section(reference);
+    if (known && !whole_) throw Unusable();
+    std::string meant = known ? "" : schema_.nearest_path(reference);
+    if (field != nullptr && field->type == Type::kMap) meant = nearest_beside(reference);
+    give_up(origin, path,
+            fmt::format("it refers to '{}', which {}{}", reference, known ? "has no value" : "is no key",
+                        meant.empty() ? "" : fmt::format("; did you mean {}?", meant)));
+  }
+
+  // Of a path in a map of the file's own keys: the nearest that there is.
+  [[nodiscard]] std::string nearest_beside(const std::string& reference) const {
+    const size_t dot = reference.rfind('.');
+    if (dot == std::string::npos) return {};
+    const Value* map = root_.find_path(std::string_view(reference).substr(0, dot));
+    if (map == nullptr) return {};
+    std::vector<std::string> keys;
+    for (const Member& member : map->members) keys.push_back(member.key);
+    const std::string meant = nearest(reference.substr(dot + 1), keys);
+    return meant.empty() ? "" : joined(reference.substr(0, dot), meant);
   }
 
   // @param level  of references within the defaults of others
@@ -176,6 +199,7 @@ class Interpolation {
     if (fallback != std::string_view::npos && (!set || found->second.empty())) {
       return expand(reference.substr(fallback + kDefault.size()), origin, path, level + 1);
     }
+    if (!set && !whole_) throw Unusable();
     if (!set) {
       give_up(origin, path,
               fmt::format("the environment variable {} is not set; set it, or write ${{env:{}:-default}}", name, name));
@@ -194,6 +218,7 @@ class Interpolation {
   Value& root_;
   const Schema& schema_;
   const Variables& variables_;
+  const bool whole_;
   Problems& problems_;
   std::vector<Active> active_;  ///< what is being replaced, and what that is in
   std::set<const Value*> done_;
@@ -204,8 +229,8 @@ class Interpolation {
 
 }  // namespace
 
-void interpolate(Value& root, const Schema& schema, const Variables& variables, Problems& problems) {
-  Interpolation(root, schema, variables, problems).walk(root, "");
+void interpolate(Value& root, const Schema& schema, const Variables& variables, bool whole, Problems& problems) {
+  Interpolation(root, schema, variables, whole, problems).walk(root, "");
 }
 
 }  // namespace swan::config

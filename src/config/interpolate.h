@@ -14,6 +14,9 @@ namespace swan::config {
 ///   $${                    by ${
 /// What comes out is a number or a flag where its key takes one, with or without quotes. Nothing else may stand between
 /// the braces: a configuration gives the same today and tomorrow.
-void interpolate(Value& root, const Schema& schema, const Variables& variables, Problems& problems);
+/// @param whole  false: `root` is a part, to which variables and other layers will add. What refers to a variable that
+/// is
+///               not set, or to a key without a value, becomes null, and is no problem where the schema has such a key
+void interpolate(Value& root, const Schema& schema, const Variables& variables, bool whole, Problems& problems);
 
 }  // namespace swan::config

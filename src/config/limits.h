@@ -11,5 +11,6 @@ constexpr size_t kMaxNodes = 20000;            ///< values of a file, aliases wr
 constexpr int kMaxDepth = 64;                  ///< of nested lists and maps
 constexpr int kMaxReferences = 32;             ///< that lead from one to the next
 constexpr size_t kMaxFiles = 256;              ///< that are read, one that is extended twice counting twice
+constexpr size_t kMaxEnvironments = 64;        ///< that files name; checking lays each of them on the rest
 
 }  // namespace swan::config

@@ -51,11 +51,11 @@ void put(Value& root, const std::string& path, const Value& value, const Origin&
 template <typename Spelled>
 bool known(const std::string& path, const Schema& schema, const Origin& origin, const Spelled& spelled,
            Problems& problems) {
-  if (schema.find(path) != nullptr || schema.is_section(path)) return true;
+  if (!path.empty() && (schema.find(path) != nullptr || schema.is_section(path))) return true;
   const std::string meant = schema.nearest_path(path);
   problems.push_back({origin,
                       {},
-                      meant.empty() ? fmt::format("there is no key {}; 'swan config schema' lists them", path)
+                      meant.empty() ? fmt::format("there is no key '{}'; 'swan config schema' lists them", path)
                                     : fmt::format("there is no key {}; did you mean {}?", path, spelled(meant))});
   return false;
 }

@@ -74,7 +74,7 @@ std::string comment(const Value& value) {
   return text;
 }
 
-// Walks maps in the schema's order, what it does not name last, and calls `leaf` with path, depth, key and value, `map`
+// Walks maps in the schema's order, what it does not name last, and calls `on_leaf` with depth, key and value, `on_map`
 // with depth and key.
 template <typename OnMap, typename OnLeaf>
 void walk(const Value& map, const Schema& schema, const std::string& path, int depth, const OnMap& on_map,
@@ -94,17 +94,10 @@ void walk(const Value& map, const Schema& schema, const std::string& path, int d
       on_map(depth, key);
       walk(*value, schema, at, depth + 1, on_map, on_leaf);
     } else {
-      on_leaf(at, depth, key, *value);
+      on_leaf(depth, key, *value);
     }
   }
 }
-
-bool is_secret(const Schema& schema, const std::string& path, const Value& value) {
-  const Field* field = schema.find(path);
-  return field != nullptr && field->secret && value.kind != Value::Kind::kNull;
-}
-
-constexpr const char* kHidden = "***";
 
 }  // namespace
 
@@ -118,9 +111,8 @@ std::string to_yaml(const Configuration& c, const Schema& schema, bool origins) 
   const auto name = [](const std::string& key) { return needs_no_quotes(key) ? key : in_quotes(key); };
   walk(
       c.root, schema, "", 0, [&](int depth, const std::string& key) { out += indent(depth) + name(key) + ":\n"; },
-      [&](const std::string& path, int depth, const std::string& key, const Value& value) {
-        const std::string text = is_secret(schema, path, value) ? in_quotes(kHidden) : inlined(value);
-        std::string line = indent(depth) + name(key) + ": " + text;
+      [&](int depth, const std::string& key, const Value& value) {
+        std::string line = indent(depth) + name(key) + ": " + inlined(value);
         if (origins) line += "  # " + comment(value);
         out += line + "\n";
       });
@@ -136,15 +128,12 @@ std::string to_json_text(const Configuration& c, const Schema& schema, bool orig
         open.resize(static_cast<size_t>(depth) + 1);
         open.push_back(&((*open.back())[key] = Json::object()));
       },
-      [&](const std::string& path, int depth, const std::string& key, const Value& value) {
+      [&](int depth, const std::string& key, const Value& value) {
         open.resize(static_cast<size_t>(depth) + 1);
-        const Json json = is_secret(schema, path, value) ? Json(kHidden) : to_ordered_json(value);
         Json& at = (*open.back())[key];
-        if (!origins) {
-          at = json;
-          return;
-        }
-        at = {{"value", json}, {"origin", value.origin.str()}};
+        at = to_ordered_json(value);
+        if (!origins) return;
+        at = {{"value", std::move(at)}, {"origin", value.origin.str()}};
         if (const std::vector<std::string> weaker = replaced(value); !weaker.empty()) at["overridden"] = weaker;
       });
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -32,6 +32,11 @@ Json number(const Field& field, const char* type) {
   return json;
 }
 
+// A text with a character that is none of these stands for no value of the key. @param allowed  of a regular expression
+Json text_of(const char* allowed) {
+  return {{"type", "string"}, {"minLength", 1}, {"not", {{"pattern", fmt::format("[^{}]", allowed)}}}};
+}
+
 Json one_of(std::vector<Json> forms) {
   forms.push_back({{"type", "null"}});
   return {{"anyOf", std::move(forms)}};
@@ -54,14 +59,19 @@ Json form_of(const Field& field) {
     case Type::kFlag:
       return one_of({{{"type", "boolean"}}, reference()});
     case Type::kSize:
-      return {{"type", Json::array({"string", "null"})}};
+      // "8GiB", "7.5GB", "900M"
+      return one_of(
+          {{{"type", "string"}, {"allOf", {{{"pattern", "^[0-9.]"}}, {{"pattern", "[0-9.][gGmM]([iI]?[bB])?$"}}}}},
+           reference()});
     case Type::kTexts:
       return one_of({text, {{"type", "array"}, {"items", text}}});
     case Type::kIntegers:
     case Type::kNumbers: {
-      const Json item = number(field, field.type == Type::kIntegers ? "integer" : "number");
+      const bool integers = field.type == Type::kIntegers;
+      const Json item = number(field, integers ? "integer" : "number");
       return one_of({item,
-                     {{"type", "string"}},
+                     text_of(integers ? "0-9," : "0-9,.eE+-"),
+                     reference(),
                      {{"type", "array"}, {"minItems", 1}, {"items", {{"anyOf", {item, reference()}}}}}});
     }
     case Type::kMap:

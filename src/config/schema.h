@@ -33,7 +33,6 @@ struct Field {
   std::optional<double> minimum = {};
   std::optional<double> maximum = {};
   std::string standard = {};  ///< built-in default, where it is one value; empty: none
-  bool secret = false;        ///< its value is never shown
   /// Paths of what excludes it: where a stronger layer has one of them, its value falls away.
   std::vector<std::string> yields_to = {};
 };

@@ -64,7 +64,8 @@ std::string hint_for(const Field& field, const Value& value) {
       if (nearest(value.text, {yes_or_no}) == yes_or_no) return "; write true or false";
     }
   }
-  if (value.kind == Value::Kind::kText && !value.plain && plain_kind(value.text) != Value::Kind::kText) {
+  const bool quoted = value.kind == Value::Kind::kText && !value.plain && !value.text.empty();
+  if (quoted && plain_kind(value.text) != Value::Kind::kText) {
     return "; write it without quotes";
   }
   if (value.scalar() && !field.choices.empty()) {
@@ -89,7 +90,8 @@ class Explainer {
     const Place within(place.begin() + (chosen ? 2 : 0), place.begin() + static_cast<ptrdiff_t>(used));
     const std::string path = path_of(within, within.size());
     const std::string shown = path_of(place, used);
-    if (value.origin.source == Origin::Source::kOption) return;
+    // Of a map this says only who touched it last: keys that others gave are beside those of options.
+    if (value.origin.source == Origin::Source::kOption && value.kind != Value::Kind::kMap) return;
     if (const Field* field = field_above(within)) {
       // Several of its forms may have failed, and items of a list each.
       size_t count = used;
@@ -103,10 +105,9 @@ class Explainer {
       if (!said_.insert(at).second) return;
       const Value& wrong = *whole;
       const Value& worst = item_to_blame(*field, wrong);
-      problems_.push_back({worst.origin, at,
-                           fmt::format("expected {}, but found {}{}", expected(*field),
-                                       field->secret ? "something else" : described(worst),
-                                       field->secret ? "" : hint_for(*field, worst))});
+      problems_.push_back(
+          {worst.origin, at,
+           fmt::format("expected {}, but found {}{}", expected(*field), described(worst), hint_for(*field, worst))});
       return;
     }
     if (value.kind == Value::Kind::kMap) {

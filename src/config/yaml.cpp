@@ -26,8 +26,10 @@ class Builder final : public YAML::EventHandler {
   Builder(const Origin& origin, Problems& problems) : origin_(origin), problems_(problems) {}
 
   Value take() { return std::move(root_); }
+  /// Where the document begins.
+  [[nodiscard]] const YAML::Mark& start() const noexcept { return start_; }
 
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -151,8 +153,10 @@ class Builder final : public YAML::EventHandler {
     } else {
       Open& map = open_.back();
       if (const Member* first = same_key(map); first != nullptr) {
-        problem(mark, fmt::format("the key '{}' is there already, in line {}; leave one of them out", map.key,
-                                  first->origin.line));
+        problems_.push_back({.where = map.key_origin,
+                             .path = path(),
+                             .message = fmt::format("the key '{}' is there already, in line {}; leave one of them out",
+                                                    map.key, first->origin.line)});
         map.has_key = false;
         return;
       }
@@ -185,6 +189,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Open> open_;  ///< from the root to where the parser is
   std::map<YAML::anchor_t, Value> anchors_;
   size_t nodes_ = 0;
+  YAML::Mark start_;
   Value root_;
 };
 
@@ -213,7 +218,7 @@ Value read_yaml(std::string_view text, const Origin& origin, Problems& problems)
     Value root = builder.take();
     Builder another(origin, problems);
     if (parser.HandleNextDocument(another)) {
-      another.problem({}, "it has several documents; keep the first, or write several files");
+      another.problem(another.start(), "it has several documents; keep the first, or write several files");
     }
     if (root.kind == Value::Kind::kNull) return nothing;
     return root;

@@ -159,9 +159,9 @@ TEST_F(Configured, ErrorsOfValuesSayWhereTheyCameFrom) {
   EXPECT_EQ(o.code, kExitFailed);
   EXPECT_NE(o.err.find("--save-latents comes from --set (output.save_latents)"), std::string::npos) << o.err;
 
-  const Variable variable("SWAN__MEMORY__MEMORY_BUDGET", "much");
+  const Variable variable("SWAN__MEMORY__MEMORY_BUDGET", "8.0.1GiB");
   o = image({"a fox"});
-  EXPECT_NE(o.err.find("--memory-budget is 'much'"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("--memory-budget is '8.0.1GiB'"), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("--memory-budget comes from $SWAN__MEMORY__MEMORY_BUDGET (memory.memory_budget)"),
             std::string::npos)
       << o.err;
@@ -185,7 +185,7 @@ TEST_F(Configured, AWrongConfigurationStopsBeforeAnythingIsDone) {
 }
 
 TEST_F(Configured, ReportsForProgramsCanBeConfigured) {
-  const std::string file = write("c.yaml", "output: {json: true}\nsampling: {seed: x}\n");
+  const std::string file = write("c.yaml", "output: {json: true}\nsampling: {seed: '1,,2'}\n");
   const Outcome o = image({"a fox", "--config", file});
   EXPECT_EQ(o.code, kExitUsage);
   EXPECT_NE(json::parse(o.out)["error"]["message"].get<std::string>().find("--seed comes from"), std::string::npos);

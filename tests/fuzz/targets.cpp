@@ -176,7 +176,7 @@ bool read_as_configuration(std::string_view bytes) {
     config::throw_any(problems);
     std::erase_if(c.root.members,
                   [](const config::Member& m) { return m.key == "extends" || m.key == "environments"; });
-    config::interpolate(c.root, schema, variables, problems);
+    config::interpolate(c.root, schema, variables, /*whole=*/true, problems);
     config::throw_any(problems);
     validator.check(c.root, problems);
     config::throw_any(problems);
@@ -189,7 +189,7 @@ bool read_as_configuration(std::string_view bytes) {
     config::Configuration again;
     const std::string printed = config::to_yaml(c, schema, false);
     again.root = config::read_yaml(printed, origin, problems);
-    config::interpolate(again.root, schema, variables, problems);
+    config::interpolate(again.root, schema, variables, /*whole=*/true, problems);
     if (!problems.empty()) throw std::runtime_error("what is printed is refused: " + problems.front().str());
     if (config::to_json_text(again, schema, false) != config::to_json_text(c, schema, false))
       throw std::runtime_error("what is printed is something else: " + printed);

@@ -34,7 +34,7 @@ inline Schema test_schema() {
                  {.path = "model.lora", .type = Type::kTexts},
                  {.path = "model.memory_budget", .type = Type::kSize},
                  {.path = "model.fuse", .type = Type::kFlag},
-                 {.path = "model.key", .secret = true},
+                 {.path = "model.key"},
                  {.path = "model.parts.vae"},
                  {.path = "output.image", .standard = "out.png"}});
 }

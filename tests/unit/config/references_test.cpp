@@ -59,7 +59,7 @@ TEST_F(References, WhatCannotBeReplacedIsSaidAllAtOnce) {
       "  model: ${model.dtypo}\n"
       "  dtype: ${env:NOT_SET}\n"
       "  key: ${now:%Y}\n"
-      "  lora: [\"x ${sampling}\"]\n"
+      "  lora: [\"x ${sampling}\", \"${variables.sefl}\", \"${sampling.seed}\"]\n"
       "  memory_budget: \"${open\"\n"
       "sampling:\n"
       "  width: ${sampling.height}\n"
@@ -68,11 +68,14 @@ TEST_F(References, WhatCannotBeReplacedIsSaidAllAtOnce) {
       "  h: ${sampling.width}\n"
       "  self: ${variables}\n");
   for (const char* line :
-       {"config.yaml:2:10: model.model: it refers to 'model.dtypo', which has no value",
+       {"config.yaml:2:10: model.model: it refers to 'model.dtypo', which is no key; did you mean model.dtype?",
         "config.yaml:3:10: model.dtype: the environment variable NOT_SET is not set; set it, or write "
         "${env:NOT_SET:-default}",
         "config.yaml:4:8: model.key: '${now:%Y}' is none of ${path.to.value}, ${env:NAME} and ${env:NAME:-default}",
         "config.yaml:5:10: model.lora[0]: it refers to 'sampling', which is a map of keys, within a text",
+        "config.yaml:5:27: model.lora[1]: it refers to 'variables.sefl', which has no value; did you mean "
+        "variables.self?",
+        "config.yaml:5:48: model.lora[2]: it refers to 'sampling.seed', which has no value",
         "config.yaml:6:18: model.memory_budget: '${' has no '}'",
         "values refer to each other: sampling.width -> sampling.height -> variables.h -> sampling.width",
         "config.yaml:12:9: variables.self: values refer to each other: variables -> variables.self -> variables"}) {

@@ -26,7 +26,7 @@ TEST_F(Validate, EveryProblemOfAFileIsSaidAtOnce) {
       "  lora: [[a]]\n"
       "  memory_budget: 8\n"
       "  parts: {vea: x}\n"
-      "  key: [secret]\n"
+      "  key: [list]\n"
       "output: out.png\n"
       "environments:\n"
       "  prod:\n"
@@ -49,7 +49,7 @@ TEST_F(Validate, EveryProblemOfAFileIsSaidAtOnce) {
         "config.yaml:15:10: model.lora: expected text or a list of texts, but found a list",
         "config.yaml:16:18: model.memory_budget: expected a size such as 8GiB, but found '8'",
         "config.yaml:17:11: model.parts.vea: unknown key; did you mean vae?",
-        "config.yaml:18:8: model.key: expected text, but found something else",
+        "config.yaml:18:8: model.key: expected text, but found a list",
         "config.yaml:19:9: output: expected a map of its keys (image), but found 'out.png'",
         "config.yaml:22:20: environments.prod.model.dtype: expected one of auto, f32, bf16, but found '16'",
         "config.yaml:23:5: environments.prod.extends: unknown key; there are variables, sampling, model, output",
@@ -84,11 +84,65 @@ TEST_F(Validate, ValuesFromReferencesAreCheckedToo) {
   EXPECT_EQ(refused("{}"), "--set: sampling.steps: expected a whole number from 1 to 1000, but found '0'");
 }
 
-TEST_F(Validate, ChecksFilesWithoutReferencesOrChoices) {
-  const std::string good = write("good.yaml", "model: {model: '${env:NOT_SET}'}\n");
-  EXPECT_NO_THROW(check_files({good}, "", schema_));
-  const std::string bad = write("bad.yaml", "environments: {x: {modle: {}}}\n");
-  EXPECT_THROW(check_files({good, bad}, "", schema_), Error);
+TEST_F(Validate, TextsOfNumbersAndSizesAreChecked) {
+  EXPECT_EQ(refused("sampling: {seed: '1,${env:N:-2}', sigmas: '1,.5,2e-1'}\nmodel: {memory_budget: 7.5gb}\n"), "");
+  const std::string said = refused(
+      "sampling: {seed: yes, sigmas: '1,x'}\nmodel: {memory_budget: lots}\n"
+      "environments: {a: {sampling: {seed: ''}, model: {memory_budget: 8kg}}}\n");
+  for (const char* line :
+       {"the configuration has 5 problems:",
+        "config.yaml:1:18: sampling.seed: expected a list of whole numbers, each of at least 0, but found 'yes'",
+        "config.yaml:1:31: sampling.sigmas: expected a list of numbers, each, but found '1,x'",
+        "config.yaml:2:24: model.memory_budget: expected a size such as 8GiB, but found 'lots'",
+        "config.yaml:3:37: environments.a.sampling.seed: expected a list of whole numbers, each of at least 0, but "
+        "found "
+        "''\n",
+        "but found '8kg'"}) {
+    EXPECT_NE(said.find(line), std::string::npos) << line << "\n" << said;
+  }
+}
+
+TEST_F(Validate, KeysBesideThoseOfOptionsAreChecked) {
+  inputs_.options = {{.path = "sampling.steps", .name = "--steps", .texts = {"many"}}};  // which its command checks
+  inputs_.settings = {"sampling={wdith: 3}"};
+  EXPECT_EQ(refused("{}"), "--set: sampling.wdith: unknown key; did you mean width?");
+}
+
+TEST_F(Validate, ChecksWhatNothingElseCouldMend) {
+  const std::string part =
+      write("part.yaml",
+            "model: {model: '${env:NOT_SET}', dtype: '${env:TYPE:-f32}', lora: '${model.model}/x'}\n"
+            "sampling: {width: '${variables.side}', height: '${sampling.width}'}\n");
+  EXPECT_NO_THROW(check_files({part}, "", schema_));
+  write("base.yaml", "sampling: {width: '${sampling.height}'}\nvariables: {n: many}\n");
+  const std::string bad = write("bad.yaml",
+                                "extends: base.yaml\n"
+                                "sampling: {height: '${sampling.width}', seed: '${sampling.sede}'}\n"
+                                "model: {lora: '${now:%H}', model: '${open', dtype: '${env:TYPE:-f23}'}\n"
+                                "environments:\n"
+                                "  dev: {sampling: {steps: '${variables.n}', height: 3}}\n"
+                                "  prod: {}\n");
+  std::string said;
+  try {
+    check_files({part, bad}, "", schema_);
+  } catch (const Error& e) {
+    said = e.what();
+  }
+  for (const char* line :
+       {"the configuration has 6 problems:\n",
+        "bad.yaml:2:20: sampling.height: values refer to each other: sampling.width -> sampling.height -> "
+        "sampling.width",
+        "bad.yaml:2:47: sampling.seed: it refers to 'sampling.sede', which is no key; did you mean sampling.seed?",
+        "bad.yaml:3:15: model.lora: '${now:%H}' is none of", "bad.yaml:3:35: model.model: '${' has no '}'",
+        "bad.yaml:3:52: model.dtype: expected one of auto, f32, bf16, but found 'f23'; did you mean f32?",
+        "bad.yaml:5:27: sampling.steps: expected a whole number from 1 to 1000, but found 'many'"}) {
+    EXPECT_NE(said.find(line), std::string::npos) << line << "\n" << said;
+  }
+  const std::string unknown = write("unknown.yaml", "environments: {x: {modle: {}}}\n");
+  EXPECT_THROW(check_files({part, unknown}, "", schema_), Error);
+  std::string many = "environments:\n";
+  for (int i = 0; i < 65; ++i) many += fmt::format("  e{}: {{}}\n", i);
+  EXPECT_NE(refused(many).find("more than 64 environments"), std::string::npos);
 }
 
 TEST_F(Validate, LongTextsAreValidatedToo) {

@@ -71,14 +71,14 @@ TEST(Yaml, AliasesAreCopies) {
 
 TEST(Yaml, WhatIsNotPlainDataIsRefused) {
   for (const auto& [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
-           {"a: 1\nb: 2\na: 3\n", "a.yaml:3:4: a: the key 'a' is there already, in line 1"},
+           {"a: 1\nb: 2\na: 3\n", "a.yaml:3:1: a: the key 'a' is there already, in line 1"},
            {"a: !!python/object:os.system x\n", "the tag 'tag:yaml.org,2002:python/object:os.system' means nothing"},
            {"a: !x [1]\n", "the tag '!x' means nothing"},
            {"[a]: 1\n", "a key must be a word, but is a list"},
            {"? \n: 1\n", "a key must be a word, but is nothing"},
            {"base: &b {x: 1}\nall:\n  <<: *b\n", "a.yaml:3:3: all: '<<' is not merged here"},
            {"a: &x [*x]\n", "an alias stands inside of what it is an alias of"},
-           {"a: 1\n---\nb: 2\n", "it has several documents"},
+           {"a: 1\n---\nb: 2\n", "a.yaml:2:1: it has several documents"},
            {"a: [1, 2\n", "it cannot be read as YAML"},
            {"a: *unknown\n", "it cannot be read as YAML"},
            {"a:\n\t- 1\n", "it cannot be read as YAML"},
