@@ -138,12 +138,12 @@ std::string HubApi::commit_of(const std::string& revision) {
   return commit;
 }
 
-std::vector<RemoteFile> HubApi::tree(const std::string& commit) {
+std::vector<RemoteFile> HubApi::tree(const std::string& commit, bool patiently) {
   std::vector<RemoteFile> files;
   std::string address = api_address("/tree/" + commit + "?recursive=true&expand=false");
   const std::string what = "the list of files of " + repo_;
   for (size_t page = 0; !address.empty(); ++page) {
-    const HttpAnswer answer = send(small_request(address));
+    const HttpAnswer answer = send(small_request(address), patiently);
     if (answer.status < 200 || answer.status >= 300) refuse(answer, commit, "");
     const nlohmann::json list = io::parse_json(answer.body, what);
     if (!list.is_array()) fail(ErrorCode::kCorruptFile, "{} is no list; check that HF_ENDPOINT is a hub.", what);
@@ -189,9 +189,10 @@ void HubApi::refuse(const HttpAnswer& answer, const std::string& revision, const
           : "check that the token of " + env_.token_source + " is of an account that may " +
                 (doing_ == "push" ? "write to it" : "read it");
   if (code == "GatedRepo")
-    fail(ErrorCode::kIo,
-         "cannot {} {}: its authors ask to accept a licence first{}; open {} in a browser, accept it, and {}.", doing_,
-         what, with_reason(reason), page(), credentials);
+    fail_unavailable(
+        ErrorCode::kIo,
+        "cannot {} {}: its authors ask to accept a licence first{}; open {} in a browser, accept it, and {}.", doing_,
+        what, with_reason(reason), page(), credentials);
   if (code == "RevisionNotFound")
     fail(ErrorCode::kNotFound, "cannot {} {}: it has no revision '{}'; check the name of the branch, tag or commit.",
          doing_, what, revision);
@@ -200,15 +201,17 @@ void HubApi::refuse(const HttpAnswer& answer, const std::string& revision, const
          revision);
   const bool bad_token = answer.status == 401 && !env_.token.empty() && reason.find("nvalid") != std::string::npos;
   if (bad_token)
-    fail(ErrorCode::kIo, "cannot {} {}: {} does not know the token of {}{}; make a new one, or take it away.", doing_,
-         what, env_.endpoint.origin(), env_.token_source, with_reason(reason));
+    fail_unavailable(ErrorCode::kIo,
+                     "cannot {} {}: {} does not know the token of {}{}; make a new one, or take it away.", doing_, what,
+                     env_.endpoint.origin(), env_.token_source, with_reason(reason));
   if (code == "RepoNotFound" || answer.status == 401 || (answer.status == 404 && path.empty()))
-    fail(ErrorCode::kNotFound,
-         "cannot {} {}: {} has no such model, or it is private; check the name, and for a private model {}.", doing_,
-         repo_, env_.endpoint.origin(), credentials);
+    fail_unavailable(
+        ErrorCode::kNotFound,
+        "cannot {} {}: {} has no such model, or it is private; check the name, and for a private model {}.", doing_,
+        repo_, env_.endpoint.origin(), credentials);
   if (answer.status == 403)
-    fail(ErrorCode::kIo, "cannot {} {}: {} forbids it{}; {}.", doing_, what, env_.endpoint.origin(),
-         with_reason(reason), credentials);
+    fail_unavailable(ErrorCode::kIo, "cannot {} {}: {} forbids it{}; {}.", doing_, what, env_.endpoint.origin(),
+                     with_reason(reason), credentials);
   if (answer.status == 429) {
     const auto asked = retry_after(answer.headers, std::time(nullptr));
     fail(ErrorCode::kIo, "cannot {} {}: {} has had too many requests{}; try again {}{}.", doing_, what,

@@ -38,8 +38,9 @@ class HubApi {
   [[nodiscard]] FileHead head(const std::string& revision, const std::string& path, bool patiently = true);
   /// The commit that a revision is, of the model's info.
   [[nodiscard]] std::string commit_of(const std::string& revision);
-  /// All files of a commit, page by page. @throws Error kCorruptFile for names that must not be written, naming them
-  [[nodiscard]] std::vector<RemoteFile> tree(const std::string& commit);
+  /// All files of a commit, page by page. @param patiently  as of head  @throws Error kCorruptFile for names that must
+  /// not be written, naming them
+  [[nodiscard]] std::vector<RemoteFile> tree(const std::string& commit, bool patiently = true);
 
   /// The address of a file's content.
   [[nodiscard]] std::string resolve_address(const std::string& revision, const std::string& path) const;
@@ -52,7 +53,8 @@ class HubApi {
   [[nodiscard]] nlohmann::json json_of(const HttpRequest& request, const std::string& revision = "");
   /// Sends, as send_patiently, or once. Whether it is an error is the caller's to say.
   [[nodiscard]] HttpAnswer send(const HttpRequest& request, bool patiently = true);
-  /// Throws what an answer means that is an error. @param revision, path  of what was asked for; may be empty
+  /// Throws what an answer means that is an error: UnavailableError where it is about who asks and not about what.
+  /// @param revision, path  of what was asked for; may be empty
   [[noreturn]] void refuse(const HttpAnswer& answer, const std::string& revision, const std::string& path) const;
 
   [[nodiscard]] HttpClient& client() { return client_; }

@@ -65,6 +65,8 @@ std::string clean_token(std::string token, const std::string& source) {
 }
 
 void read_token(const Variables& variables, const std::string& home, Environment& env) {
+  // As in huggingface_hub, where it means those of variables too: Swan has no other way to be given one.
+  if (is_true(value_of(variables, "HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return;
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {  // the latter is the older name
     if (const auto value = variables(name); value && !value->empty()) {
       env.token = clean_token(*value, name);
@@ -72,7 +74,6 @@ void read_token(const Variables& variables, const std::string& home, Environment
       if (!env.token.empty()) return;
     }
   }
-  if (is_true(value_of(variables, "HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return;
   // The last one is where tokens were before huggingface_hub 0.8.
   std::vector<std::string> paths = {folder_of("HF_TOKEN_PATH", home + "/token", variables)};
   if (const std::string user = value_of(variables, "HOME"); !user.empty())

@@ -216,9 +216,10 @@ HttpAnswer HttpClient::send_once(const HttpRequest& request, const Url& url) {
   }
   const std::string why = reason[0] != '\0' ? reason.data() : api.f_curl_easy_strerror(code);
   if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR)
-    fail(ErrorCode::kIo,
-         "{} cannot be trusted: {}. Behind a proxy that re-encrypts, name its certificates in SSL_CERT_FILE.",
-         url.origin(), why);
+    fail_unavailable(
+        ErrorCode::kIo,
+        "{} cannot be trusted: {}. Behind a proxy that re-encrypts, name its certificates in SSL_CERT_FILE.",
+        url.origin(), why);
   throw ConnectionError(printable_utf8(fmt::format("{} {}: {}", request.method, shown, why)));
 }
 

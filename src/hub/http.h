@@ -9,17 +9,29 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "hub/environment.h"
 #include "hub/headers.h"
 #include "hub/stop.h"
-#include "swan/error.h"
 
 namespace swan::hub {
 
-/// The hub cannot be reached, or an answer was cut off: trying again may help.
-class ConnectionError : public Error {
+/// The hub gives nothing, for a reason that is not the model's: what is cached of it may serve.
+class UnavailableError : public Error {
  public:
-  explicit ConnectionError(const std::string& message) : Error(ErrorCode::kIo, message) {}
+  using Error::Error;
+};
+
+/// As fail(), with an UnavailableError.
+template <typename... Args>
+[[noreturn]] void fail_unavailable(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
+  throw UnavailableError(code, printable_utf8(fmt::format(format, std::forward<Args>(args)...)));
+}
+
+/// The hub cannot be reached, or an answer was cut off: trying again may help.
+class ConnectionError : public UnavailableError {
+ public:
+  explicit ConnectionError(const std::string& message) : UnavailableError(ErrorCode::kIo, message) {}
 };
 
 struct HttpAnswer {

@@ -26,7 +26,7 @@ std::vector<std::string_view> parts_of(std::string_view path) {
 
 std::string joined(const std::vector<std::string_view>& parts, size_t begin) {
   std::string path;
-  for (size_t i = begin; i < parts.size(); ++i) path.append(path.empty() ? "" : "/").append(parts[i]);
+  for (size_t i = begin; i < parts.size(); ++i) path.append(i == begin ? "" : "/").append(parts[i]);
   return path;
 }
 
@@ -47,7 +47,23 @@ std::optional<HubName> from_parts(const std::vector<std::string_view>& parts, st
   return name;
 }
 
-// What follows the host in the address of a page: org/name, or org/name/(tree|blob|resolve)/revision[/file].
+bool is_viewer(std::string_view part) {
+  constexpr std::array<std::string_view, 5> kViewers = {"tree", "blob", "resolve", "raw", "blame"};
+  return std::find(kViewers.begin(), kViewers.end(), part) != kViewers.end();
+}
+
+// "org/name/path@revision"
+std::optional<HubName> from_name(std::string_view text) {
+  std::string revision;
+  if (const size_t at = text.rfind('@'); at != std::string_view::npos) {
+    revision = text.substr(at + 1);
+    text = text.substr(0, at);
+    if (revision.empty()) return std::nullopt;
+  }
+  return from_parts(parts_of(text), std::move(revision));
+}
+
+// What follows the host in the address of a page: org/name, or org/name/(tree|blob|...)/revision[/file].
 std::optional<HubName> from_page(std::string_view path) {
   path = path.substr(0, path.find_first_of("?#"));
   while (path.ends_with('/')) path.remove_suffix(1);
@@ -55,7 +71,7 @@ std::optional<HubName> from_page(std::string_view path) {
   for (const std::string_view part : parts_of(path)) decoded.push_back(url_unescaped(part));
   std::vector<std::string_view> parts(decoded.begin(), decoded.end());
   if (parts.size() == 2) return from_parts(parts, "");
-  if (parts.size() < 4 || (parts[2] != "tree" && parts[2] != "blob" && parts[2] != "resolve")) return std::nullopt;
+  if (parts.size() < 4 || !is_viewer(parts[2])) return std::nullopt;
   // refs/pr/1 is escaped in addresses that people copy, but not in all.
   std::string revision(parts[3]);
   size_t rest = 4;
@@ -66,6 +82,31 @@ std::optional<HubName> from_page(std::string_view path) {
   std::vector<std::string_view> named = {parts[0], parts[1]};
   named.insert(named.end(), parts.begin() + static_cast<std::ptrdiff_t>(rest), parts.end());
   return from_parts(named, std::move(revision));
+}
+
+// Where the revision ends at the beginning of "revision/path": at the first slash, but for refs/pr/N and
+// refs/convert/NAME, which huggingface_hub takes as they stand.
+size_t end_of_revision(std::string_view text) {
+  for (const std::string_view special : {"refs/pr/", "refs/convert/"})
+    if (text.starts_with(special)) return std::min(text.find('/', special.size()), text.size());
+  return std::min(text.find('/'), text.size());
+}
+
+// What follows hf:// as huggingface_hub has it: [models/]org/name[@revision][/path], a revision's own slashes escaped.
+// As elsewhere the revision may also come last.
+std::optional<HubName> from_uri(std::string_view text) {
+  constexpr std::string_view kModels = "models/";
+  if (text.starts_with(kModels)) text.remove_prefix(kModels.size());
+  const size_t slash = text.find('/'), at = text.find('@');
+  if (at == std::string_view::npos || slash == std::string_view::npos || at < slash ||
+      text.substr(slash + 1, at - slash - 1).find('/') != std::string_view::npos)
+    return from_name(text);
+  std::string_view rest = text.substr(at + 1);
+  const size_t end = end_of_revision(rest);
+  const std::string revision = url_unescaped(rest.substr(0, end));
+  if (revision.empty()) return std::nullopt;
+  const std::string path = std::string(text.substr(0, at)).append(rest.substr(end));
+  return from_parts(parts_of(path), revision);
 }
 
 // The character at pattern[p] against c; moves p past it. A '[' without an end means itself, as in Python.
@@ -179,14 +220,7 @@ std::optional<HubName> parse_hub_name(std::string_view text, std::string_view ho
     return from_page(text.substr(slash + 1));
   }
   constexpr std::string_view kScheme = "hf://";
-  if (text.starts_with(kScheme)) text.remove_prefix(kScheme.size());
-  std::string revision;
-  if (const size_t at = text.rfind('@'); at != std::string_view::npos) {
-    revision = text.substr(at + 1);
-    text = text.substr(0, at);
-    if (revision.empty()) return std::nullopt;
-  }
-  return from_parts(parts_of(text), std::move(revision));
+  return text.starts_with(kScheme) ? from_uri(text.substr(kScheme.size())) : from_name(text);
 }
 
 bool matches_glob(std::string_view pattern, std::string_view path) {

@@ -13,9 +13,9 @@ struct HubName {
   std::string file;      ///< "vae" or "unet/model.gguf"; empty: the whole
 };
 
-/// Understands "org/name", "org/name/path", each with "@revision" at its end; "hf://" before it; and addresses of pages
-/// (https://huggingface.co/org/name/blob/main/file). @param host  "mirror.example:8080", of the endpoint, besides the
-/// public hub's
+/// Understands "org/name", "org/name/path", each with "@revision" at its end; huggingface_hub's
+/// hf://org/name@revision/path; and addresses of pages (https://huggingface.co/org/name/blob/main/file).
+/// @param host  "mirror.example:8080", of the endpoint, besides the public hub's
 /// @return nothing for what is a path on disk or no name at all
 [[nodiscard]] std::optional<HubName> parse_hub_name(std::string_view text, std::string_view host);
 

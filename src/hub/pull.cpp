@@ -73,7 +73,7 @@ class Pull {
   PullResult run() {
     const std::string& revision = name_.revision;
     if (hub::is_commit(revision)) {
-      if (auto found = cached(revision)) return *std::move(found);
+      if (auto found = cached(revision, !env_.offline)) return *std::move(found);
       if (env_.offline) offline_and_incomplete(revision);
       return from_hub(revision);
     }
@@ -85,21 +85,21 @@ class Pull {
              "from "
              "the network; pull it first, or name a folder.",
              name_.repo, revision, env_.cache);
-      if (auto found = cached(*known)) return *std::move(found);
+      if (auto found = cached(*known, false)) return *std::move(found);
       offline_and_incomplete(*known);
     }
     // Where there is something to fall back on, nobody waits for a hub that is away.
-    auto found_before = known ? cached(*known) : std::nullopt;
+    auto found_before = known ? cached(*known, false) : std::nullopt;
     std::string commit;
     try {
       commit = ask_commit(!found_before);
-    } catch (const hub::ConnectionError& e) {
+    } catch (const hub::UnavailableError& e) {
       if (!found_before) throw;
       log(LogLevel::kWarning, "{} Using {}@{}, which '{}' was when it was last looked up.", e.what(), name_.repo,
           short_commit(*known), revision);
       return *std::move(found_before);
     }
-    if (auto found = cached(commit)) {
+    if (auto found = cached(commit, true)) {
       cache_.set_ref(revision, commit);
       return *std::move(found);
     }
@@ -123,10 +123,12 @@ class Pull {
   }
 
   // What is on disk, if it is all that is needed. With patterns that cannot be told from the files alone.
-  std::optional<PullResult> cached(const std::string& commit) {
-    const hub::Shelf shelf{.model = name_.repo, .files = cache_.files(commit), .fetch = [&](const std::string& path) {
-                             return cache_.snapshot(commit) + "/" + path;
-                           }};
+  // @param surely  false: what is not there is taken for what the repository has not
+  std::optional<PullResult> cached(const std::string& commit, bool surely) {
+    hub::Shelf shelf{.model = name_.repo, .files = cache_.files(commit), .fetch = [&](const std::string& path) {
+                       return cache_.snapshot(commit) + "/" + path;
+                     }};
+    if (surely) shelf.lacks = [&](const std::string& path) { return cache_.is_absent(commit, path); };
     if (shelf.files.empty() || (!options_.include.empty() && !env_.offline)) return std::nullopt;
     std::set<std::string> needed;
     try {
@@ -160,8 +162,16 @@ class Pull {
 
   PullResult from_hub(const std::string& commit) {
     if (!name_.file.empty() && cache_.is_absent(commit, name_.file)) no_such_file(commit);
+    // What other programs fetched may be all there is, which only the hub knows.
+    auto enough = cached(commit, false);
     std::map<std::string, RemoteFile> listed;
-    for (RemoteFile& file : api().tree(commit)) listed.emplace(file.path, std::move(file));
+    try {
+      for (RemoteFile& file : api().tree(commit, !enough)) listed.emplace(file.path, std::move(file));
+    } catch (const hub::UnavailableError& e) {
+      if (!enough) throw;
+      log(LogLevel::kWarning, "{} Using what is cached of {}@{}.", e.what(), name_.repo, short_commit(commit));
+      return *std::move(enough);
+    }
     hub::Shelf shelf{.model = name_.repo, .files = {}, .fetch = {}};
     for (const auto& [path, file] : listed) shelf.files.insert(path);
     shelf.fetch = [&](const std::string& path) {
@@ -173,7 +183,9 @@ class Pull {
       download(commit, {listed.at(path)}, false);
       return cache_.snapshot(commit) + "/" + path;
     };
-    // A name that is neither file nor folder is noted, as huggingface_hub does, and not asked for again.
+    // What is not there is noted, as huggingface_hub does, and not asked for again.
+    std::set<std::string> absent;
+    shelf.lacks = [&](const std::string& path) { return absent.insert(path), true; };
     const std::string folder = name_.file + "/";
     const bool there = name_.file.empty() || shelf.files.contains(name_.file) ||
                        std::any_of(shelf.files.begin(), shelf.files.end(),
@@ -193,6 +205,7 @@ class Pull {
       files.push_back(file);
     }
     if (options_.dry_run) return result;
+    for (const std::string& path : absent) cache_.set_absent(commit, path);
     if (callbacks_.begin && result.missing_bytes() > 0) callbacks_.begin(result);
     download(commit, std::move(files), true);
     cache_.set_ref(name_.revision, commit);
@@ -216,8 +229,8 @@ class Pull {
 
   void download(const std::string& commit, std::vector<RemoteFile> files, bool tell) {
     std::erase_if(files, [&](const RemoteFile& file) { return cache_.has(commit, file.path); });
+    if (files.empty()) return;  // the cache need not be one that can be written
     cache_.prepare(commit);
-    if (files.empty()) return;
     uint64_t bytes = 0, to_come = 0;
     for (const RemoteFile& file : files) {
       bytes += file.size;

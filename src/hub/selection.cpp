@@ -57,7 +57,7 @@ class Choice {
     chosen_.insert(path);
     // It tells what shapes do not (docs/FILES.md).
     const std::string config = path.substr(0, path.rfind('/') + 1) + "config.json";
-    if (is_weights(path) && has(config)) chosen_.insert(config);
+    if (is_weights(path) && has_or_lacks(config)) chosen_.insert(config);
   }
 
   // What people should have read: at the top, and small by their nature.
@@ -85,6 +85,13 @@ class Choice {
       fail(ErrorCode::kNotFound, "the model {} is incomplete: it has no {}; use another revision of it.", shelf_.model,
            path);
     chosen_.insert(path);
+  }
+  // has(), of a file without which others would do, but other ones.
+  [[nodiscard]] bool has_or_lacks(const std::string& path) const {
+    if (has(path)) return true;
+    if (shelf_.lacks && !shelf_.lacks(path))
+      fail(ErrorCode::kNotFound, "it is not known whether {} has a file {}.", shelf_.model, path);
+    return false;
   }
   void add_if_there(const std::string& path) {
     if (has(path)) chosen_.insert(path);
@@ -129,10 +136,16 @@ class Choice {
       return std::any_of(names.begin(), names.end(),
                          [&](const std::string& name) { return has(folder + c.name + "/" + name); });
     };
+    const auto must_lack = [&](const io::Component& c) {
+      for (const std::string& name : io::weight_file_names(c.weight_stem(), options_.variant))
+        (void)has_or_lacks(folder + c.name + "/" + name);
+    };
     if (options_.variant.empty() || offers(component)) return options_.variant;
     const bool elsewhere = std::any_of(components_.begin(), components_.end(),
                                        [&](const io::Component& c) { return c.has_weights() && offers(c); });
-    return elsewhere ? "" : options_.variant;
+    if (!elsewhere) return options_.variant;
+    must_lack(component);
+    return "";
   }
 
   // A folder that is no pipeline: a component's, a LoRA's, a tokenizer's.

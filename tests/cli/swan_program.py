@@ -37,6 +37,12 @@ def film(*arguments):
 
 
 # Mounts a small file system that goes away with the namespace, runs the program, and lists what is left in it.
+IN_A_READ_ONLY_FOLDER = """
+mount --bind "$1" "$1" 2>/dev/null && mount -o remount,bind,ro "$1" 2>/dev/null || exit 77
+shift
+exec "$@"
+"""
+
 ON_A_SMALL_DISK = """
 mount -t tmpfs -o size="$2" none "$1" 2>/dev/null || exit 77
 cd "$1" && printf 'the file of yesterday' > "$3" && shift 3
@@ -110,11 +116,19 @@ class ProgramTest(unittest.TestCase):
     def on_a_small_disk(self, *arguments, old, size="8k"):
         """Runs the program in a file system of this size that holds an old file of 21 bytes. Standard output ends with
         a line for each file that is left."""
+        (self.folder / "disk").mkdir(exist_ok=True)
+        return self.among_mounts(ON_A_SMALL_DISK, self.folder / "disk", size, old, PROGRAM, *arguments)
+
+    def in_a_read_only_folder(self, folder, *arguments):
+        """Runs the program where nothing below this folder can be written, not even by root."""
+        return self.among_mounts(IN_A_READ_ONLY_FOLDER, folder, PROGRAM, *arguments)
+
+    def among_mounts(self, script, *arguments):
+        """Runs a script of sh that may mount what nobody else sees; with 77 it says that it cannot."""
         if shutil.which("unshare") is None:
             self.skipTest("unshare is not installed")
-        (self.folder / "disk").mkdir(exist_ok=True)
-        command = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
-                   ON_A_SMALL_DISK, "sh", str(self.folder / "disk"), size, old, PROGRAM, *map(str, arguments)]
+        command = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c", script, "sh",
+                   *map(str, arguments)]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=240, check=False,
                               preexec_fn=default_signals)
         if done.returncode == 77 or "unshare" in done.stderr:

@@ -151,6 +151,53 @@ class Revisions(HubTest):
         self.assertEqual(report["commit"], self.second)
 
 
+    def test_what_lies_there_by_chance_is_not_taken_for_all(self):
+        """A snapshot may hold a part of what the repository has: other programs fetch single files, and so does Swan."""
+        repo = self.hub.repos["org/model"] = Repo(pipeline(
+            text_encoder__model_fp16_safetensors=b"", **{"text_encoder/model.fp16.safetensors": b"half" * 9}))
+        self.pull("org/model")  # all without a variant, and then one component of fp16
+        self.pull("org/model/transformer", "--variant", "fp16")
+        paths = {file["path"] for file in self.pull("org/model", "--variant", "fp16")["files"]}
+        self.assertIn("text_encoder/model.fp16.safetensors", paths)
+        # Where the hub has no more, it is asked once.
+        repo.commit("main", pipeline())
+        for _ in range(2):
+            with self.hub.counted() as lines:
+                self.pull("org/model", "--variant", "fp16")
+        self.assertEqual(lines, ["HEAD /org/model/resolve/main/model_index.json"])
+        # A configuration beside a file that another program fetched alone.
+        self.hub.repos["org/file"] = Repo({"config.json": b"{}", "q4.gguf": b"a" * 50})
+        self.pull("org/file/q4.gguf")
+        (self.snapshot("org/file") / "config.json").unlink()
+        with self.hub.counted() as lines:
+            self.assertEqual(len(self.pull("org/file/q4.gguf", "--offline")["files"]), 1)
+            self.assertEqual(lines, [])
+        gone = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+        sha = self.hub.repos["org/file"].sha("main")
+        outcome = self.hub_swan("pull", f"org/file/q4.gguf@{sha}", env=gone)
+        self.assertIn(f"Using what is cached of org/file@{sha[:12]}", outcome.err)
+        self.assertEqual(len(self.pull(f"org/file/q4.gguf@{sha}")["files"]), 2)
+
+    def test_a_cache_that_cannot_be_written(self):
+        self.pull("org/model")
+        shutil.rmtree(self.cache / ".locks")
+        with self.as_environment():
+            done = self.in_a_read_only_folder(self.home, "pull", "org/model", "--include", "*.json", "--exclude", "feature*")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_is_cached_does_when_the_hub_lets_nobody_in_any_more(self):
+        self.pull("org/model")
+        for change in ({"private": True}, {"private": False, "gated": True}):
+            vars(self.repo).update(change)
+            outcome = self.hub_swan("pull", "org/model")
+            self.assertIn(f"Using org/model@{self.second[:12]}", outcome.err)
+            self.hub_swan("pull", "org/model", "--variant", "fp16", expect=1)
+        self.assertIn("does not know the token", self.hub_swan("pull", "org/model", env={"HF_TOKEN": "hf_no"}).err)
+        del self.repo.refs["main"]  # that is no matter of who asks
+        self.repo.gated = False
+        self.assertOneMessage(self.hub_swan("pull", "org/model", expect=1), "no revision 'main'")
+
+
 class Access(HubTest):
     def test_tokens_from_the_usual_places(self):
         self.hub.repos["org/private"] = Repo(pipeline(), private=True)

@@ -56,13 +56,14 @@ TEST(HubEnvironment, TokensAreFoundAndTheirSourceIsKnown) {
   write("other", "named");
   variables["HF_TOKEN_PATH"] = folder.path() + "/other";
   EXPECT_EQ(read(variables).token, "named");
-  variables["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1";
-  EXPECT_EQ(read(variables).token, "");
   variables["HUGGING_FACE_HUB_TOKEN"] = "older";
   EXPECT_EQ(read(variables).token, "older");
   variables["HF_TOKEN"] = "hf_1";
   EXPECT_EQ(read(variables).token, "hf_1");
   EXPECT_EQ(read(variables).token_source, "HF_TOKEN");
+  variables["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1";
+  EXPECT_EQ(read(variables).token, "");
+  variables["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "0";
   variables["HF_TOKEN"] = "hf_1\r\nX-Evil: 1";
   try {
     (void)read(variables);

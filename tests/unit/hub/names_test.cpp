@@ -22,8 +22,25 @@ TEST(HubNames, WhatPeopleWrite) {
   expect_name("org/name@refs/pr/1", "org/name", "refs/pr/1", "");
   expect_name("org/name/file.gguf", "org/name", "", "file.gguf");
   expect_name("org/name/a/b.safetensors@" + kCommit, "org/name", kCommit, "a/b.safetensors");
-  expect_name("hf://org/name/vae", "org/name", "", "vae");
+  expect_name("org/name@feature/x", "org/name", "feature/x", "");
   expect_name("A1-b_c.d/E.f-g_2", "A1-b_c.d/E.f-g_2", "", "");
+}
+
+TEST(HubNames, AddressesAsHuggingfaceHubWritesThem) {
+  expect_name("hf://org/name", "org/name", "", "");
+  expect_name("hf://models/org/name", "org/name", "", "");
+  expect_name("hf://org/name/vae", "org/name", "", "vae");
+  expect_name("hf://org/name@v1/a/b.gguf", "org/name", "v1", "a/b.gguf");
+  expect_name("hf://models/org/name@v1", "org/name", "v1", "");
+  expect_name("hf://org/name@feature%2Fx/vae", "org/name", "feature/x", "vae");
+  expect_name("hf://org/name@refs/pr/3/x.json", "org/name", "refs/pr/3", "x.json");
+  expect_name("hf://org/name@refs/pr/3", "org/name", "refs/pr/3", "");
+  expect_name("hf://org/name@refs/convert/a.b/x.json", "org/name", "refs/convert/a.b", "x.json");
+  expect_name("hf://org/name/vae@v2", "org/name", "v2", "vae");  // as without hf://
+  for (const char* text :
+       {"hf://", "hf://org", "hf://org@v1/name", "hf://org/name@", "hf://org/name@/x", "hf://org/name@v1/",
+        "hf://org/name@v1/../x", "hf://org/name@..%2F..%2Fx/y", "hf://org/name@v1//x"})
+    EXPECT_FALSE(parse_hub_name(text, "")) << text;
 }
 
 TEST(HubNames, AddressesOfPages) {
@@ -33,6 +50,7 @@ TEST(HubNames, AddressesOfPages) {
   expect_name("https://huggingface.co/org/name/blob/main/a/b%20c.gguf?download=true", "org/name", "main", "a/b c.gguf");
   expect_name("https://huggingface.co/org/name/resolve/refs%2Fpr%2F3/x.json", "org/name", "refs/pr/3", "x.json");
   expect_name("https://huggingface.co/org/name/tree/refs/pr/3/vae", "org/name", "refs/pr/3", "vae");
+  expect_name("https://huggingface.co/org/name/raw/v1/x.json", "org/name", "v1", "x.json");
   expect_name("http://mirror.example:8080/org/name/blob/main/x", "org/name", "main", "x");
 }
 
@@ -53,6 +71,7 @@ TEST(HubNames, WhatIsNone) {
                            "org/name@-x",
                            "@v1",
                            "org/name/../x",
+                           "org/name//x",
                            "org/name/a\\b",
                            "org--x/name",
                            "org/a..b",
