@@ -168,10 +168,8 @@ std::vector<FilledOption> fill_options(const std::string& command, const OptionT
     const std::vector<std::string> texts = config::option_texts(*value, entry.key.type);
     if (texts.empty()) continue;
     entry.store(texts);
-    filled.push_back({.name = entry.name,
-                      .path = entry.key.path,
-                      .text = texts.front(),
-                      .origin = value->origin.str()});
+    filled.push_back(
+        {.name = entry.name, .path = entry.key.path, .text = texts.front(), .origin = value->origin.str()});
   }
   return filled;
 }

@@ -67,13 +67,13 @@ struct PullOptions {
 };
 
 /// Whether a name means a model of a hub rather than a file or folder: "org/name[@revision]", a file or folder in such
-/// ("org/name/file.gguf", "org/name/vae@v2"), hf://org/name@v2/vae, or the address of its page. What is there on disk is
-/// never one. @param hub  its endpoint counts, for addresses
+/// ("org/name/file.gguf", "org/name/vae@v2"), hf://org/name@v2/vae, or the address of its page. What is there on disk
+/// is never one. @param hub  its endpoint counts, for addresses
 [[nodiscard]] SWAN_API bool is_hub_name(const std::string& name, const HubOptions& hub = {});
 
 /// Makes the files of a model be in the cache. Without the network if they are there and the revision is a commit; a
-/// branch or tag costs one small request, and when the hub cannot be reached, or refuses, what it was last is used, with
-/// a warning. Files are checked: size and SHA-256, or git's SHA-1 of small ones. What is cut off is resumed.
+/// branch or tag costs one small request, and when the hub cannot be reached, or refuses, what it was last is used,
+/// with a warning. Files are checked: size and SHA-256, or git's SHA-1 of small ones. What is cut off is resumed.
 /// @throws Error kInvalidArgument for what is no name; kNotFound for a repository, revision or file that is not there;
 ///         kIo when the hub cannot be reached or refuses, or the disk is full; kCorruptFile when what it sends is not
 ///         what it lists; kUnsupported for pickled weights alone; kCancelled. Each says what to do.
