@@ -7,7 +7,9 @@
 
 #include "server/api_error.h"
 #include "server/random.h"
+#include "swan/error.h"
 #include "swan/pipeline.h"
+#include "swan/video.h"
 
 namespace swan::server {
 
@@ -47,6 +49,15 @@ int64_t side(std::string_view text) noexcept {
   return error == std::errc() && end == text.data() + text.size() ? value : 0;
 }
 
+bool can_be_written(const std::string& video_format) {
+  try {
+    check_video_path("video." + video_format);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 const std::vector<std::string>& image_formats() {
@@ -54,7 +65,11 @@ const std::vector<std::string>& image_formats() {
   return formats;
 }
 const std::vector<std::string>& video_formats() {
-  static const std::vector<std::string> formats = {"mp4", "webm", "webp", "gif"};
+  static const std::vector<std::string> formats = [] {
+    std::vector<std::string> found = {"mp4", "webm", "webp", "gif"};
+    std::erase_if(found, [](const std::string& format) { return !can_be_written(format); });
+    return found;
+  }();
   return formats;
 }
 
@@ -146,7 +161,7 @@ void complete(JobRequest& job, const ServerSettings& settings, const ModelPool& 
         "width");
   }
   if (!job.seed) job.seed = random_seed();
-  if (job.format.empty()) job.format = job.kind == Kind::kVideo ? "mp4" : "png";
+  if (job.format.empty()) job.format = (job.kind == Kind::kVideo ? video_formats() : image_formats()).front();
 }
 
 }  // namespace swan::server

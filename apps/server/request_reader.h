@@ -12,7 +12,9 @@ inline constexpr double kMaxGuidance = 100;
 inline constexpr double kLeastFps = 1, kMostFps = 60;
 inline constexpr int kMaxLoras = 8;
 
+/// Extensions without their dots; the first is what requests get that name none.
 [[nodiscard]] const std::vector<std::string>& image_formats();
+/// Those that this machine can write: MP4, WebM and GIF need FFmpeg's libraries.
 [[nodiscard]] const std::vector<std::string>& video_formats();
 [[nodiscard]] std::vector<std::string> scheduler_choices();
 

@@ -251,6 +251,9 @@ void Runner::fail(const JobPointer& job, const Error& error) {
     message = fmt::format("the server failed to make it ({}); its log says why, see job {}",
                           error_code_name(error.code()), job->id);
   }
+  // A result's path is of this machine; its name is enough.
+  const std::string folder = store_.scratch(job->id + "/");
+  for (size_t at = 0; (at = message.find(folder, at)) != std::string::npos;) message.erase(at, folder.size());
   store_.abandon(job->id);
   job->fail(status, error_code_name(error.code()), message);
 }

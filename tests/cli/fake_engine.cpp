@@ -335,7 +335,7 @@ ImageMetadata read_video_metadata(const std::string& path) {
   return fake_engine().video_metadata;
 }
 void check_video_path(const std::string& path) {
-  for (const char* extension : {".mp4", ".webm", ".webp", ".gif", "/"}) {
+  for (const std::string& extension : fake_engine().video_extensions) {
     if (path.ends_with(extension)) return;
   }
   throw Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is no video's name", path));

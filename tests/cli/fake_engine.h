@@ -51,8 +51,9 @@ struct FakeEngine {
   RepeatableVideoRequest repeatable_video;  ///< that video_request_from_parameters gives
   VideoDefaults video_defaults = {
       .height = 48, .width = 64, .num_frames = 9, .num_inference_steps = 3, .guidance_scale = 5};
-  std::string kind = "image";        ///< that model_kind gives
-  int64_t embedding_rows = 1;        ///< of "embeds.safetensors"
+  std::vector<std::string> video_extensions = {".mp4", ".webm", ".webp", ".gif", "/"};  ///< that can be written
+  std::string kind = "image";                                                           ///< that model_kind gives
+  int64_t embedding_rows = 1;                                                           ///< of "embeds.safetensors"
   bool negative_embeddings = false;  ///< whether it has negative ones
   ModelInfo info;                    ///< that inspect_model gives
   HubOptions hub;                    ///< of the last pull

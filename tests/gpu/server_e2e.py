@@ -87,7 +87,7 @@ class GpuServer(ServerTest):
         self.assertEqual(started[0]["batch"], 3)
 
     def test_many_clients(self):
-        job = self.server.ask("POST", "/v1/jobs", {"kind": "video", "model": "wan", "prompt": "a cat", "num_frames": 5, "seed": 1,
+        job = self.server.ask("POST", "/v1/jobs", {"kind": "video", "model": "wan", "prompt": "a cat", "num_frames": 5, "seed": 1, "format": "webp",
                                                    "width": 32, "height": 32, "num_inference_steps": 2})[2]
         job = self.server.wait(job)
         self.assertEqual(job["status"], "succeeded", job)
@@ -119,7 +119,8 @@ class Eviction(ServerTest):
                             program=PROGRAM, environment=CACHE_OFF)
         for _ in range(2):
             for body in ({"model": "image", "num_inference_steps": 1},
-                         {"kind": "video", "model": "wan", "num_frames": 5, "width": 32, "height": 32, "num_inference_steps": 1}):
+                         {"kind": "video", "model": "wan", "num_frames": 5, "format": "webp", "width": 32, "height": 32,
+                          "num_inference_steps": 1}):
                 job = server.wait(server.ask("POST", "/v1/jobs", {"prompt": "a cat", "seed": 1, **body})[2])
                 self.assertEqual(job["status"], "succeeded", job)
         events = [(line["event"], line.get("model")) for line in server.log_lines()]

@@ -94,6 +94,15 @@ class Jobs(ServerTest):
         self.assertEqual(server.ask("GET", f"/v1/jobs/{quick['id']}")[0], 404)
         self.assertEqual(server.ask("GET", f"/v1/results/{quick['id']}/0")[0], 404)
 
+    def test_formats_that_this_machine_cannot_write(self):
+        server = self.serve(environment={"SWAN_FAKE_NO_LIBAV": "1"})
+        self.assertEqual(server.ask("GET", "/v1/capabilities")[2]["video_formats"], ["webp"])
+        video = {"kind": "video", "prompt": "x"}
+        status, _, answer = server.ask("POST", "/v1/jobs", {**video, "format": "mp4"})
+        self.assertEqual((status, answer["error"]["param"]), (400, "format"))
+        job = server.wait(server.ask("POST", "/v1/jobs", video)[2])
+        self.assertEqual((job["status"], job["request"]["format"]), ("succeeded", "webp"))
+
     def test_alike_jobs_are_computed_together(self):
         server = self.serve("--max-batch", 4, step_ms=20)
         blocker = server.ask("POST", "/v1/jobs", {"prompt": "first", "num_inference_steps": 20})[2]
@@ -118,6 +127,11 @@ class Jobs(ServerTest):
         self.assertEqual(job["status"], "failed")
         self.assertNotIn("secret", json.dumps(job))
         self.assertIn("/secret/path", server.log())
+        server.stop()
+        server = self.serve(environment={"SWAN_FAKE_WRITER_FAILS": "1"})
+        job = server.wait(server.ask("POST", "/v1/jobs", {"kind": "video", "prompt": "x"})[2])
+        self.assertEqual(job["error"]["message"], "cannot write '0.mp4': no encoder")
+        self.assertIn(str(self.folder), server.log())
 
     def test_a_full_queue_says_when_to_come_back(self):
         server = self.serve("--max-queue", 3, "--max-queue-per-client", 2, step_ms=50)

@@ -36,6 +36,7 @@ void compute(const Request& request, const swan::Callbacks& callbacks, int defau
 int main(int argc, char** argv) {
   auto& engine = swan::cli::fake_engine();
   engine.kind = "image";
+  if (std::getenv("SWAN_FAKE_NO_LIBAV") != nullptr) engine.video_extensions = {".webp", "/"};
   engine.during = [](const swan::ImageRequest& request, const swan::Callbacks& callbacks) {
     swan::cli::fake_engine().requests.clear();  // it remembers everything, and this program may run for long
     compute(request, callbacks, 20);
@@ -50,7 +51,10 @@ int main(int argc, char** argv) {
       throw swan::Error(swan::ErrorCode::kIo, "no room for " + path);
     }
   };
-  engine.writing = [](const std::string&, int64_t) {
+  engine.writing = [](const std::string& path, int64_t) {
+    if (std::getenv("SWAN_FAKE_WRITER_FAILS") != nullptr) {
+      throw swan::Error(swan::ErrorCode::kUnsupported, "cannot write '" + path + "': no encoder");
+    }
     swan::cli::fake_engine().opened_videos.clear();
     swan::cli::fake_engine().save_videos.clear();
   };
