@@ -67,10 +67,9 @@ export function setText(element, text) {
 
 export const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-let announcer = null;
-/// Says something to screen readers when they have a moment.
+/// Says something to screen readers when they have a moment. What is outside an open dialog they are not told of.
 export function announce(text) {
-  announcer ??= $('announcer');
+  const announcer = document.querySelector('dialog[open] [role=status]') ?? $('announcer');
   announcer.append(el('p', { text }));
   while (announcer.childElementCount > 5) announcer.firstElementChild.remove();
 }

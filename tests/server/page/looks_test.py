@@ -132,6 +132,10 @@ class Looks(PageCase):
         chromium.until_text("#viewer-place", "1 of 2")
         chromium.keys(RIGHT)
         chromium.until_text("#viewer-place", "2 of 2")
+        # Screen readers hear of it: not from behind the dialog, and not of what was said before again.
+        said = chromium.run("""return [...document.querySelectorAll('#viewer [role=status] p')].map((p) =>
+            [p.textContent, p.parentElement.getAttribute('aria-atomic')])""")
+        self.assertEqual(said, [["2 of 2: a lighthouse", "false"]])
         chromium.keys(ESCAPE)
         chromium.until("return !document.getElementById('viewer').open")
         chromium.until("return document.activeElement === document.querySelectorAll('#gallery .tile')[1]")

@@ -328,9 +328,15 @@ class Trouble(PageCase):
         self.tiles(1)
         self.generate("cut short", num_inference_steps=100)
         chromium.until_shown(".card[data-status=running] .preview")
+        chromium.size(390, 700, phone=True)
+        chromium.run("document.querySelector('#gallery .tile').scrollIntoView()")
         made = {job.id: job for job in server.jobs.values() if job.status == "succeeded"}
         server.close()
         chromium.until_text("#banner", "cannot be reached")
+        # However far one has scrolled.
+        place = chromium.run("const b = document.getElementById('banner').getBoundingClientRect(); return [b.top, b.bottom]")
+        self.assertTrue(0 <= place[0] < place[1] <= 350, place)
+        chromium.usual()
         chromium.click("#generate")
         chromium.until_text("#form-error", "The server cannot be reached.")
         self.assertEqual(chromium.value("prompt"), "cut short")
