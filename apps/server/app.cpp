@@ -41,6 +41,18 @@ std::string forwarded_client(const Request& request) {
   return client;
 }
 
+// What a page that may use the server may send: what it asks for, as clients send headers of their own
+// (x-stainless-...).
+std::string allowed_headers(const std::string* wanted) {
+  constexpr size_t kMost = 1024;
+  const bool names = wanted != nullptr && !wanted->empty() && wanted->size() <= kMost &&
+                     std::all_of(wanted->begin(), wanted->end(), [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                              c == '_' || c == ',' || c == ' ';
+                     });
+  return names ? *wanted : "Authorization, Content-Type, Last-Event-ID, Range, X-Request-Id";
+}
+
 // The key that a request brings. Clients of /sdapi know HTTP's Basic alone. Elsewhere it is not taken: browsers send it
 // by themselves once they have it.
 std::optional<std::string> key_of(const Request& request) {
@@ -141,7 +153,7 @@ Response App::preflight(const Request& request, const RouteMatch& match) const {
   const std::string* origin = request.header("origin");
   if (origin != nullptr && origin_allowed(*origin)) {
     response.with("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE")
-        .with("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Range, X-Request-Id")
+        .with("Access-Control-Allow-Headers", allowed_headers(request.header("access-control-request-headers")))
         .with("Access-Control-Max-Age", "600");
   }
   return response;
@@ -224,7 +236,7 @@ Response App::finish(const Request* request, Response response) const {
   if (settings_.cors_origin.empty()) {
     response.with("Cross-Origin-Resource-Policy", "same-origin");
   } else {
-    response.with("Vary", "Origin");
+    response.with("Vary", "Origin, Access-Control-Request-Headers");
     const std::string* origin = request != nullptr ? request->header("origin") : nullptr;
     if (origin != nullptr && origin_allowed(*origin)) {
       response.with("Access-Control-Allow-Origin", settings_.cors_origin)

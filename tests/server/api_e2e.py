@@ -316,6 +316,13 @@ class Access(ServerTest):
         origin = {"Origin": "https://app.example.org"}
         status, headers, _ = server.ask("OPTIONS", "/v1/jobs", headers={**origin, "Access-Control-Request-Method": "POST"})
         self.assertEqual((status, headers["Access-Control-Allow-Origin"]), (204, origin["Origin"]))
+        self.assertIn("Authorization", headers["Access-Control-Allow-Headers"])
+        asked = {**origin, "Access-Control-Request-Method": "POST"}
+        for wanted, same in (("authorization,content-type,x-stainless-os", True), ("x; evil", False), ("x" * 2000, False)):
+            _, headers, _ = server.ask("OPTIONS", "/v1/jobs", headers={**asked, "Access-Control-Request-Headers": wanted})
+            self.assertEqual(headers["Access-Control-Allow-Headers"] == wanted, same, wanted)
+        _, headers, _ = server.ask("OPTIONS", "/v1/jobs", headers={"Origin": "https://x.org", "Access-Control-Request-Headers": "x"})
+        self.assertIsNone(headers["Access-Control-Allow-Headers"])
         self.assertEqual(server.ask("POST", "/v1/jobs", {"prompt": "x"}, origin)[0], 202)
         self.assertEqual(server.ask("POST", "/v1/jobs", {"prompt": "x"}, {"Origin": "https://x.org"})[0], 403)
 
