@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kRecord = "job.json";
 constexpr size_t kMostJobs = 10'000;  // each is in memory too
 
 Error failed(const std::string& what, const std::string& path, const std::string& reason) {
@@ -57,8 +58,8 @@ uint64_t size_of(const fs::path& folder) {
 
 }  // namespace
 
-ResultStore::ResultStore(std::string directory, std::chrono::seconds ttl, uint64_t max_bytes)
-    : directory_(std::move(directory)), ttl_(ttl), max_bytes_(max_bytes) {
+ResultStore::ResultStore(std::string directory, std::chrono::seconds ttl, uint64_t max_bytes, uint64_t max_records)
+    : directory_(std::move(directory)), ttl_(ttl), max_bytes_(max_bytes), max_records_(max_records) {
   make_private_folder(directory_);
   const std::string path = directory_ + "/lock";
   lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -88,7 +89,7 @@ std::vector<JobPointer> ResultStore::load(const std::function<void(const std::st
     const std::string id = folder.path().filename();
     if (!is_job_id(id)) continue;
     try {
-      std::ifstream file(folder.path() / "job.json");
+      std::ifstream file(folder.path() / kRecord);
       JobPointer job = read_record(nlohmann::json::parse(file), ttl_);
       if (job->id != id) throw std::runtime_error("it is the record of another job");
       for (const JobResult& result : job->state().results) {
@@ -96,9 +97,9 @@ std::vector<JobPointer> ResultStore::load(const std::function<void(const std::st
           throw std::runtime_error(result.file + " is not there");
         }
       }
-      const Entry entry = {.finished_at = job->state().finished_at, .bytes = size_of(folder.path())};
-      entries_[id] = entry;
-      bytes_ += entry.bytes;
+      keep(id, {.finished_at = job->state().finished_at,
+                .bytes = size_of(folder.path()),
+                .record = fs::file_size(folder.path() / kRecord)});
       jobs.push_back(std::move(job));
     } catch (const std::exception& e) {
       complain(fmt::format("{}: {}; it is left out", folder.path().string(), e.what()));
@@ -123,11 +124,12 @@ std::vector<std::string> ResultStore::commit(const std::string& job_id, const nl
                                              double finished_at) {
   const fs::path written = fs::path(directory_) / "new" / job_id;
   const fs::path path = fs::path(directory_) / "jobs" / job_id;
+  const std::string text = record.dump();
   {
-    std::ofstream file(written / "job.json");
-    file << record.dump() << '\n';
+    std::ofstream file(written / kRecord);
+    file << text << '\n';
     file.close();
-    if (!file) throw failed("write", written / "job.json", std::strerror(errno));
+    if (!file) throw failed("write", written / kRecord, std::strerror(errno));
   }
   for (const auto& entry : fs::directory_iterator(written)) sync(entry.path());
   sync(written);
@@ -137,8 +139,7 @@ std::vector<std::string> ResultStore::commit(const std::string& job_id, const nl
   std::error_code error;
   fs::rename(written, path, error);
   if (error) throw failed("rename", written, error.message());
-  entries_[job_id] = {.finished_at = finished_at, .bytes = bytes};
-  bytes_ += bytes;
+  keep(job_id, {.finished_at = finished_at, .bytes = bytes, .record = text.size()});
   sync(path.parent_path());
   return shrink(job_id);
 }
@@ -152,11 +153,18 @@ std::shared_ptr<const OpenFile> ResultStore::open(const std::string& job_id, con
   return std::make_shared<OpenFile>(fmt::format("{}/jobs/{}/{}", directory_, job_id, file));
 }
 
-// Under the mutex.
+// Under the mutex, as the next two.
+void ResultStore::keep(const std::string& job_id, const Entry& entry) {
+  entries_[job_id] = entry;
+  bytes_ += entry.bytes;
+  records_ += entry.record;
+}
+
 void ResultStore::erase(const std::string& job_id) {
   const auto found = entries_.find(job_id);
   if (found == entries_.end()) return;
   bytes_ -= found->second.bytes;
+  records_ -= found->second.record;
   entries_.erase(found);
   // Out of sight by one rename, so that a killed process leaves no half of it either.
   std::error_code error;
@@ -170,11 +178,11 @@ void ResultStore::remove(const std::string& job_id) {
   erase(job_id);
 }
 
-// As long as there are too many bytes, or jobs. The oldest go, but never the one that was just made: its client has not
-// seen it yet.
+// As long as there are too many bytes, on disk or in memory, or jobs. The oldest go, but never the one that was just
+// made: its client has not seen it yet.
 std::vector<std::string> ResultStore::shrink(const std::string& keep) {
   std::vector<std::string> removed;
-  while ((bytes_ > max_bytes_ && entries_.size() > 1) || entries_.size() > kMostJobs) {
+  while (((bytes_ > max_bytes_ || records_ > max_records_) && entries_.size() > 1) || entries_.size() > kMostJobs) {
     auto oldest = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
       if (it->first == keep) continue;

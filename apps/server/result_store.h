@@ -27,7 +27,9 @@ class ResultStore {
  public:
   /// Opens the folder, making it if needed (for its owner alone), and removes what is left of a run that was killed.
   /// @throws Error kIo naming the folder and the reason, or that another server uses it
-  ResultStore(std::string directory, std::chrono::seconds ttl, uint64_t max_bytes);
+  /// @param max_records  the most bytes of jobs' records, which hold prompts and are kept in memory
+  ResultStore(std::string directory, std::chrono::seconds ttl, uint64_t max_bytes,
+              uint64_t max_records = uint64_t{128} << 20);
   ~ResultStore();
   ResultStore(const ResultStore&) = delete;
   ResultStore& operator=(const ResultStore&) = delete;
@@ -59,18 +61,20 @@ class ResultStore {
  private:
   struct Entry {
     double finished_at = 0;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0;   ///< on disk
+    uint64_t record = 0;  ///< of those the record, which is in memory too
   };
+  void keep(const std::string& job_id, const Entry& entry);
   void erase(const std::string& job_id);
   [[nodiscard]] std::vector<std::string> shrink(const std::string& keep);
 
   const std::string directory_;
   const std::chrono::seconds ttl_;
-  const uint64_t max_bytes_;
+  const uint64_t max_bytes_, max_records_;
   int lock_ = -1;
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;
-  uint64_t bytes_ = 0;
+  uint64_t bytes_ = 0, records_ = 0;  ///< sums of them
 };
 
 }  // namespace swan::server

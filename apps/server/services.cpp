@@ -165,8 +165,16 @@ Page page_of(const std::vector<JobPointer>& jobs, const Request& request) {
     if (first == jobs.end()) throw ApiError(404, "job_not_found", "after names no job of this list", "after");
     ++first;
   }
+  constexpr size_t kMostBytes = size_t{1} << 20;
   Page page;
-  while (first != jobs.end() && page.jobs.size() < limit) page.jobs.push_back(*first++);
+  size_t bytes = 0;
+  for (; first != jobs.end() && page.jobs.size() < limit; ++first) {
+    const JobRequest& what = (*first)->request;
+    // In the request, and again in each result.
+    bytes += (what.prompt.size() + what.negative_prompt.size()) * static_cast<size_t>(1 + what.n);
+    if (bytes > kMostBytes && !page.jobs.empty()) break;
+    page.jobs.push_back(*first);
+  }
   page.has_more = first != jobs.end();
   return page;
 }

@@ -63,7 +63,8 @@ struct Services {
 /// Its bytes. @throws Error
 [[nodiscard]] std::string result_bytes(Services& services, const JobPointer& job, const JobResult& result);
 
-/// The page of a list that `limit` and `after` of the query choose.
+/// The page of a list that `limit` and `after` of the query choose: fewer where their prompts are so long that it would
+/// be more than about a megabyte, and one at least.
 struct Page {
   std::vector<JobPointer> jobs;
   bool has_more = false;

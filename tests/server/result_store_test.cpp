@@ -122,6 +122,24 @@ TEST_F(ResultStoreTest, TheOldestMakeRoom) {
   EXPECT_EQ(store->open(huge, "0.png")->size(), 20000U) << "the newest stays: its client has not seen it yet";
 }
 
+TEST_F(ResultStoreTest, RecordsAreBoundedForTheyAreInMemory) {
+  const auto open_for = [&](uint64_t records) {
+    return std::make_unique<ResultStore>(folder_ / "store", std::chrono::hours(1), 1 << 20, records);
+  };
+  uint64_t record = 0;
+  std::vector<std::string> ids;
+  {
+    const auto store = open_for(1 << 20);
+    for (int i = 0; i < 3; ++i) ids.push_back(add(*store, i + 1));
+    record = fs::file_size(job(ids[0]) / "job.json");
+  }
+  const auto store = open_for(5 * record / 2);
+  EXPECT_EQ(load(*store).size(), 2U);
+  std::vector<std::string> removed;
+  (void)add(*store, 4, 100, &removed);
+  EXPECT_EQ(removed, std::vector<std::string>{ids[1]});
+}
+
 TEST_F(ResultStoreTest, TheOldestGoWhereANewServerHasLessRoom) {
   std::vector<std::string> ids;
   {
