@@ -9,6 +9,7 @@
 #include "server/progress_estimate.h"
 #include "server/random.h"
 #include "server/rate_limit.h"
+#include "server/sd_prompt.h"
 #include "server/serve.h"
 
 namespace swan::server {
@@ -164,6 +165,25 @@ TEST(Body, FieldsAreChecked) {
   BodyReader strict(body, false);
   EXPECT_THROW((void)strict.integer("n", 0, 1), ApiError);
   EXPECT_THROW(strict.refuse_others(), ApiError);
+}
+
+TEST(SdPrompt, TakesLorasOut) {
+  const std::vector<LoraSource> loras = {{"style", "/a"}, {"other.v2", "/b"}};
+  const SdPrompt prompt = read_sd_prompt("a <b> cat, <lora:style:0.5>, dog <lora:other.v2>", loras);
+  EXPECT_EQ(prompt.text, "a <b> cat, , dog");
+  EXPECT_EQ(prompt.loras, (std::vector<LoraChoice>{{"style", 0.5}, {"other.v2", 1}}));
+  EXPECT_EQ(read_sd_prompt("<lora:style:-1:0.3>", loras).loras, (std::vector<LoraChoice>{{"style", -1}}));
+  for (const char* plain : {"", " a cat ", "<lora:style", "<Lora:x>", "a > b <lora"}) {
+    EXPECT_EQ(read_sd_prompt(plain, loras).text, plain);
+    EXPECT_TRUE(read_sd_prompt(plain, loras).loras.empty());
+  }
+  std::string many;
+  for (int i = 0; i < 9; ++i) many += "<lora:style>";
+  for (const std::string& bad : {std::string("<lora:none:1>"), std::string("<lora:>"), std::string("<lora:style:x>"),
+                                 std::string("<lora:style:>"), std::string("<lora:style:nan>"),
+                                 std::string("<lora:style:11>"), std::string("<lora:../style>"), many}) {
+    EXPECT_THROW((void)read_sd_prompt(bad, loras), ApiError) << bad;
+  }
 }
 
 TEST(ProgressEstimate, NeverGoesBackAndLearns) {

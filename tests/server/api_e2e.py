@@ -158,6 +158,21 @@ class Jobs(ServerTest):
         self.assertEqual(server.ask("GET", "/v1/jobs?kind=video")[2]["data"], [])
         self.assertEqual(server.ask("GET", "/v1/jobs?limit=x")[0], 400)
 
+    def test_lists_of_long_prompts_come_in_small_pages(self):
+        server = self.serve()
+        ids = [server.ask("POST", "/v1/jobs", {"prompt": "\U0001f9a2" * 10000, "n": 8, "num_inference_steps": i + 1})[2]["id"]
+               for i in range(7)]
+        connection, found, after = server.connection(), [], ""
+        while not found or page["has_more"]:
+            connection.request("GET", f"/v1/jobs?limit=100{after}")
+            data = connection.getresponse().read()
+            self.assertLess(len(data), 1.5 * 2**20)
+            page = json.loads(data)
+            found += [job["id"] for job in page["data"]]
+            after = "&after=" + page["last_id"]
+        connection.close()
+        self.assertEqual(found, ids[::-1])
+
 
 class Requests(ServerTest):
     def test_what_is_wrong_is_named(self):
@@ -348,7 +363,7 @@ class Access(ServerTest):
 
 class OtherApis(ServerTest):
     def test_sdapi(self):
-        server = self.serve(step_ms=5)
+        server = self.serve("--lora", "style=style.safetensors", step_ms=5)
         status, _, answer = server.ask("POST", "/sdapi/v1/txt2img", {
             "prompt": "a cat", "negative_prompt": "dog", "steps": 3, "cfg_scale": 5, "width": 128, "height": 64, "seed": 5,
             "batch_size": 2, "n_iter": 2, "sampler_name": "Euler", "enable_hr": False, "styles": [], "unknown": 1})
@@ -357,7 +372,13 @@ class OtherApis(ServerTest):
         self.assertTrue(base64.b64decode(answer["images"][0]).startswith(b"128x64"))
         info = json.loads(answer["info"])
         self.assertEqual((info["all_seeds"], info["steps"]), ([5, 6, 7, 8], 3))
-        self.assertEqual(server.ask("POST", "/sdapi/v1/txt2img", {"prompt": "x", "enable_hr": True})[0], 422)
+        for wanted in ({"enable_hr": True}, {"alwayson_scripts": {"controlnet": {}}}, {"batch_size": 3, "n_iter": 3},
+                       {"prompt": "<lora:none:1>"}):
+            self.assertEqual(server.ask("POST", "/sdapi/v1/txt2img", {"prompt": "x", **wanted})[0], 422, wanted)
+        self.assertEqual([entry["name"] for entry in server.ask("GET", "/sdapi/v1/loras")[2]], ["style"])
+        answer = server.ask("POST", "/sdapi/v1/txt2img", {"prompt": "a cat <lora:style:0.5>", "steps": 1})[2]
+        made = json.loads(json.loads(answer["info"])["infotexts"][0])
+        self.assertEqual((made["prompt"], made["loras"]), (["a cat"], [{"path": "style", "scale": 0.5}]))
         self.assertIn("sampler_name", server.ask("POST", "/sdapi/v1/txt2img", {"sampler_name": "zzz"})[2]["detail"])
         self.assertEqual(server.ask("GET", "/sdapi/v1/progress")[2]["progress"], 0)
         self.assertEqual([m["title"] for m in server.ask("GET", "/sdapi/v1/sd-models")[2]], ["embedded"])

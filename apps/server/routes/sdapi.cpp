@@ -10,6 +10,7 @@
 #include "server/api_error.h"
 #include "server/base64.h"
 #include "server/request_reader.h"
+#include "server/sd_prompt.h"
 #include "server/sd_samplers.h"
 #include "server/services.h"
 #include "swan/version.h"
@@ -19,7 +20,8 @@ namespace swan::server {
 namespace {
 
 // What would make another picture and is not there. Clients send most of these with the value that asks for nothing.
-constexpr std::array kRefused = {"enable_hr", "styles", "script_name", "tiling", "restore_faces", "refiner_checkpoint"};
+constexpr std::array kRefused = {"enable_hr",          "styles",          "script_name", "tiling", "restore_faces",
+                                 "refiner_checkpoint", "alwayson_scripts"};
 
 bool asks_for_nothing(const nlohmann::json& value) {
   return value.is_null() || value == false || value == "" || (value.is_structured() && value.empty());
@@ -122,7 +124,10 @@ Txt2Img read_txt2img(const nlohmann::json& body, const Services& services, const
     const auto model = overrides.choice("sd_model_checkpoint", image_models(services.models));
     if (model) job.model = *model;
   }
-  job.prompt = reader.text("prompt", limits.max_prompt_characters).value_or("");
+  SdPrompt prompt =
+      read_sd_prompt(reader.text("prompt", limits.max_prompt_characters).value_or(""), services.settings.loras);
+  job.prompt = std::move(prompt.text);
+  job.loras = std::move(prompt.loras);
   job.negative_prompt = reader.text("negative_prompt", limits.max_prompt_characters).value_or("");
   if (const auto steps = reader.integer("steps", 1, limits.max_steps)) {
     job.num_inference_steps = static_cast<int>(*steps);
@@ -132,6 +137,12 @@ Txt2Img read_txt2img(const nlohmann::json& body, const Services& services, const
   job.height = reader.integer("height", kLeastSide, limits.max_height);
   job.n = static_cast<int>(reader.integer("batch_size", 1, limits.max_n).value_or(1));
   wanted.times = static_cast<int>(reader.integer("n_iter", 1, limits.max_n).value_or(1));
+  if (job.n * wanted.times > limits.max_n) {
+    throw ApiError(422, "invalid_value",
+                   fmt::format("batch_size times n_iter is {}; this server makes at most {} pictures for a request",
+                               job.n * wanted.times, limits.max_n),
+                   "n_iter");
+  }
   const int64_t seed = reader.integer("seed", -1, kMaxSeed).value_or(-1);
   if (seed >= 0) job.seed = static_cast<uint64_t>(seed);
   for (const char* name : {"sampler_name", "sampler_index"}) {
@@ -248,6 +259,15 @@ nlohmann::json sd_models(const Services& services) {
   return models;
 }
 
+nlohmann::json loras(const ServerSettings& settings) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const LoraSource& lora : settings.loras) {
+    list.push_back(
+        {{"name", lora.name}, {"alias", lora.name}, {"path", lora.name}, {"metadata", nlohmann::json::object()}});
+  }
+  return list;
+}
+
 nlohmann::json samplers() {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& [name, description] : scheduler_names()) {
@@ -289,6 +309,8 @@ void add_sdapi_routes(Router& router, Services& services) {
              });
   router.add("GET", "/sdapi/v1/samplers", Access::kKey,
              [](const Request&, const PathValues&) { return json_response(samplers()); });
+  router.add("GET", "/sdapi/v1/loras", Access::kKey,
+             [&services](const Request&, const PathValues&) { return json_response(loras(services.settings)); });
   for (const Choices& choices : kChoices) {
     router.add("GET", choices.path, Access::kKey,
                [list = nlohmann::json::parse(choices.json)](const Request&, const PathValues&) {
