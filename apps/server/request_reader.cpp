@@ -81,6 +81,10 @@ std::vector<std::string> scheduler_choices() {
 
 void read_common(BodyReader& reader, const ServerSettings& settings, JobRequest& job) {
   const RequestLimits& limits = settings.limits;
+  if (const auto model = reader.text("model", 64)) {
+    if (model->empty()) throw ApiError(404, "model_not_found", "model is empty; leave it out for the first", "model");
+    job.model = *model;
+  }
   job.negative_prompt = reader.text("negative_prompt", limits.max_prompt_characters).value_or("");
   job.num_inference_steps = small(reader.integer("num_inference_steps", 1, limits.max_steps));
   job.guidance_scale = reader.number("guidance_scale", 0, kMaxGuidance);
@@ -94,7 +98,6 @@ JobRequest read_job(const nlohmann::json& body, const ServerSettings& settings) 
   JobRequest job;
   job.kind = reader.choice("kind", {"image", "video"}).value_or("image") == "video" ? Kind::kVideo : Kind::kImage;
   job.prompt = required(reader.text("prompt", limits.max_prompt_characters), "prompt");
-  job.model = reader.text("model", 64).value_or("");
   read_common(reader, settings, job);
   job.width = reader.integer("width", kLeastSide, limits.max_width);
   job.height = reader.integer("height", kLeastSide, limits.max_height);

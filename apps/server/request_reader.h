@@ -21,8 +21,8 @@ inline constexpr int kMaxLoras = 8;
 /// The body of POST /v1/jobs. @throws ApiError 400
 [[nodiscard]] JobRequest read_job(const nlohmann::json& body, const ServerSettings& settings);
 
-/// Fields that several APIs share under one name: negative_prompt, num_inference_steps, guidance_scale, scheduler,
-/// seed.
+/// Fields that several APIs share under one name: model, negative_prompt, num_inference_steps, guidance_scale,
+/// scheduler, seed.
 void read_common(BodyReader& reader, const ServerSettings& settings, JobRequest& job);
 
 /// "1024x768" or "auto". @throws ApiError 400

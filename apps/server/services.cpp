@@ -150,6 +150,16 @@ const std::string* query_choice(const Request& request, const char* name, const 
   throw ApiError(400, "invalid_value", fmt::format("{} must be one of {}", name, fmt::join(choices, ", ")), name);
 }
 
+void refuse_other_parameters(const Request& request, const std::vector<std::string>& known) {
+  for (const auto& [name, value] : request.query) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    throw ApiError(
+        400, "unknown_parameter",
+        fmt::format("the query has no parameter '{}'; it has {}", name.substr(0, 60), fmt::join(known, ", ")),
+        name.substr(0, 60));
+  }
+}
+
 Page page_of(const std::vector<JobPointer>& jobs, const Request& request) {
   size_t limit = 20;
   if (const std::string* text = request.parameter("limit")) {

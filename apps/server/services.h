@@ -75,6 +75,10 @@ struct Page {
 [[nodiscard]] const std::string* query_choice(const Request& request, const char* name,
                                               const std::vector<std::string>& choices);
 
+/// For routes whose query has parameters: a typing error shall not look like an answer. @throws ApiError 400 naming one
+/// that is not among these
+void refuse_other_parameters(const Request& request, const std::vector<std::string>& known);
+
 // One file each in routes/.
 void add_job_routes(Router& router, Services& services);
 void add_model_routes(Router& router, Services& services);

@@ -183,12 +183,15 @@ class Requests(ServerTest):
                 ({"prompt": "x", "width": 513}, 400, "width"), ({"prompt": "x", "width": 100.5}, 400, "width"),
                 ({"prompt": "x", "sampler": "y"}, 400, "sampler"), ({"prompt": "x", "seed": -1}, 400, "seed"),
                 ({"prompt": "x", "scheduler": "zzz"}, 400, "scheduler"), ({"prompt": "x", "format": "mp4"}, 400, "format"),
-                ({"prompt": "x", "model": "/etc/passwd"}, 404, "model"), ({"prompt": "x", "num_frames": 5}, 400, "num_frames"),
+                ({"prompt": "x", "model": "/etc/passwd"}, 404, "model"), ({"prompt": "x", "model": ""}, 404, "model"), ({"prompt": "x", "num_frames": 5}, 400, "num_frames"),
                 ({"prompt": "x", "loras": [{"name": "../x"}]}, 400, "name"), ({"prompt": "x" * 10001}, 400, "prompt")]:
             found, headers, answer = server.ask("POST", "/v1/jobs", body)
             self.assertEqual((found, answer["error"]["param"]), (status, parameter), answer)
             self.assertTrue(answer["error"]["message"])
             self.assertTrue(headers["X-Request-Id"])
+        for path in ("/v1/jobs?limt=5", "/v1/videos?kind=video"):
+            found, _, answer = server.ask("GET", path)
+            self.assertEqual((found, answer["error"]["code"]), (400, "unknown_parameter"), answer)
         for data, kind, status in [(b"{", "application/json", 400), (b'{"prompt": "\xff"}', "application/json", 400),
                                    (b"{}", "text/plain", 415), (b"[]", "application/json", 400),
                                    (b"[" * 100000, "application/json", 400),

@@ -129,6 +129,13 @@ TEST(HttpForm, ReadsFieldsAndNamesFiles) {
   EXPECT_EQ(form->file_names, std::vector<std::string>{"ref"});
 }
 
+TEST(HttpForm, BackslashesInNamesEscapeNothing) {
+  const auto form = parse_form("multipart/form-data; boundary=b",
+                               "--b\r\nContent-Disposition: form-data; name=\"a\\\"\r\n\r\nx\r\n--b--\r\n");
+  ASSERT_TRUE(form);
+  EXPECT_EQ(form->fields, (Fields{{"a\\", "x"}}));
+}
+
 TEST(HttpForm, RefusesWhatIsNotWellFormed) {
   const char* type = "multipart/form-data; boundary=b";
   EXPECT_FALSE(parse_form("application/json", "--b--"));

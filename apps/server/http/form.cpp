@@ -10,8 +10,8 @@ constexpr size_t kMaxParts = 64;
 constexpr size_t kMaxPartHead = 2048;
 constexpr size_t kMaxBoundary = 70;  // RFC 2046 5.1.1
 
-// The parameter of a header such as `form-data; name="a"; filename="b"`. Within quotes a backslash escapes, and
-// semicolons separate nothing.
+// The parameter of a header such as `form-data; name="a"; filename="b"`. Quotes end at the next quote, and a backslash
+// escapes nothing: browsers and libraries write %22 (https://html.spec.whatwg.org/#multipart-form-data).
 std::optional<std::string> parameter(std::string_view header, std::string_view name) {
   size_t at = header.find(';');
   while (at != std::string_view::npos) {
@@ -22,12 +22,10 @@ std::optional<std::string> parameter(std::string_view header, std::string_view n
     std::string value;
     at = equals + 1;
     if (at < header.size() && header[at] == '"') {
-      for (++at; at < header.size() && header[at] != '"'; ++at) {
-        if (header[at] == '\\' && at + 1 < header.size()) ++at;
-        value.push_back(header[at]);
-      }
-      if (at >= header.size()) return std::nullopt;  // no closing quote
-      at = header.find(';', at);
+      const size_t end = header.find('"', ++at);
+      if (end == std::string_view::npos) return std::nullopt;  // no closing quote
+      value = std::string(header.substr(at, end - at));
+      at = header.find(';', end);
     } else {
       const size_t end = header.find(';', at);
       value = std::string(trimmed(header.substr(at, end == std::string_view::npos ? end : end - at)));

@@ -30,6 +30,7 @@ Response create_job(Services& services, const Request& request) {
 }
 
 Response list_jobs(Services& services, const Request& request) {
+  refuse_other_parameters(request, {"limit", "after", "kind", "status"});
   const std::string* kind = query_choice(request, "kind", {"image", "video"});
   const std::string* status =
       query_choice(request, "status", {"queued", "running", "succeeded", "failed", "cancelled"});
@@ -68,6 +69,7 @@ void stream_events(const Job& job, uint64_t after, StreamWriter& writer) {
 }
 
 Response events(Services& services, const Request& request, const JobPointer& job) {
+  refuse_other_parameters(request, {"token"});
   uint64_t after = 0;
   if (const std::string* id = request.header("last-event-id")) {
     const auto [end, error] = std::from_chars(id->data(), id->data() + id->size(), after);
@@ -90,6 +92,7 @@ Response events(Services& services, const Request& request, const JobPointer& jo
 }
 
 Response result(Services& services, const Request& request, const PathValues& path) {
+  refuse_other_parameters(request, {"token", "download"});
   const std::string& text = path.at("index");
   size_t index = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);

@@ -24,7 +24,6 @@ ImagesRequest read_images(const nlohmann::json& body, const ServerSettings& sett
   JobRequest& job = images.job;
   job.preview = false;  // nobody listens
   job.prompt = required(reader.text("prompt", limits.max_prompt_characters), "prompt");
-  job.model = reader.text("model", 64).value_or("");
   job.n = static_cast<int>(reader.integer("n", 1, limits.max_n).value_or(1));
   read_size(reader.text("size", 32).value_or("auto"), settings, job);
   images.as_url = reader.choice("response_format", {"b64_json", "url"}).value_or("b64_json") == "url";

@@ -71,7 +71,6 @@ JobRequest read_video(const nlohmann::json& body, const ServerSettings& settings
   job.kind = Kind::kVideo;
   job.preview = false;
   job.prompt = required(reader.text("prompt", limits.max_prompt_characters), "prompt");
-  job.model = reader.text("model", 64).value_or("");
   read_size(reader.text("size", 32).value_or("auto"), settings, job);
   job.fps = reader.number("fps", kLeastFps, kMostFps);
   job.num_frames = reader.integer("num_frames", 1, limits.max_frames);
@@ -131,6 +130,7 @@ JobPointer video_of(Services& services, const Request& request, const PathValues
 }
 
 Response list_videos(Services& services, const Request& request) {
+  refuse_other_parameters(request, {"limit", "after", "order"});
   const std::string* order = query_choice(request, "order", {"asc", "desc"});
   std::vector<JobPointer> jobs = services.jobs.list(request.client);
   std::erase_if(jobs, [](const JobPointer& job) { return job->request.kind != Kind::kVideo; });
@@ -166,6 +166,7 @@ void add_openai_video_routes(Router& router, Services& services) {
              });
   router.add("GET", "/v1/videos/{video_id}/content", Access::kKey,
              [&services](const Request& request, const PathValues& path) {
+               refuse_other_parameters(request, {"variant"});
                (void)query_choice(request, "variant", {"video"});
                return result_response(services, request, video_of(services, request, path), 0, false);
              });
