@@ -106,7 +106,19 @@ HttpAnswer HubApi::send(const HttpRequest& request, bool patiently) {
 nlohmann::json HubApi::json_of(const HttpRequest& request, const std::string& revision) {
   const HttpAnswer answer = send(request);
   if (answer.status < 200 || answer.status >= 300) refuse(answer, revision, "");
-  return io::parse_json(answer.body, request.url.substr(0, request.url.find('?')));
+  return parsed(answer, request.url.substr(0, request.url.find('?')));
+}
+
+nlohmann::json HubApi::parsed(const HttpAnswer& answer, const std::string& what) const {
+  try {
+    return io::parse_json(answer.body, what);
+  } catch (const Error& e) {
+    fail_unavailable(
+        e.code(),
+        "cannot {} {}: {} does not answer as a hub does: {} Check HF_ENDPOINT, and whether the network here "
+        "wants you to log in first.",
+        doing_, repo_, env_.endpoint.origin(), e.what());
+  }
 }
 
 FileHead HubApi::head(const std::string& revision, const std::string& path, bool patiently) {
@@ -145,7 +157,7 @@ std::vector<RemoteFile> HubApi::tree(const std::string& commit, bool patiently) 
   for (size_t page = 0; !address.empty(); ++page) {
     const HttpAnswer answer = send(small_request(address), patiently);
     if (answer.status < 200 || answer.status >= 300) refuse(answer, commit, "");
-    const nlohmann::json list = io::parse_json(answer.body, what);
+    const nlohmann::json list = parsed(answer, what);
     if (!list.is_array()) fail(ErrorCode::kCorruptFile, "{} is no list; check that HF_ENDPOINT is a hub.", what);
     for (const nlohmann::json& entry : list) {
       RemoteFile file{.path = text_of(entry, "path"), .size = 0, .etag = {}};

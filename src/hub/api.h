@@ -51,6 +51,9 @@ class HubApi {
 
   /// Sends and gives the answer's JSON. @throws Error, also for an answer that is no JSON
   [[nodiscard]] nlohmann::json json_of(const HttpRequest& request, const std::string& revision = "");
+  /// The JSON of an answer that is no error. @param what  it is, for messages
+  /// @throws UnavailableError when it is none: this is no hub, or the page of a network that wants people to log in
+  [[nodiscard]] nlohmann::json parsed(const HttpAnswer& answer, const std::string& what) const;
   /// Sends, as send_patiently, or once. Whether it is an error is the caller's to say.
   [[nodiscard]] HttpAnswer send(const HttpRequest& request, bool patiently = true);
   /// Throws what an answer means that is an error: UnavailableError where it is about who asks and not about what.

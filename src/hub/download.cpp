@@ -186,6 +186,7 @@ class Download {
       const uint64_t before = at;
       std::string why;
       std::optional<HttpAnswer> refused;
+      std::optional<std::chrono::seconds> asked;  // to wait
       try {
         HttpAnswer answer = request(blob, run, at, api);
         if (at >= run.second) break;
@@ -198,6 +199,8 @@ class Download {
           if (of_hub && !answer.retryable()) api.refuse(answer, commit_, blob.file.path);
           forget_address(blob);
           why = fmt::format("{} was answered with status {}", blob.file.path, answer.status);
+          if (answer.retryable()) asked = retry_after(answer.headers, std::time(nullptr));
+          if (asked) why += fmt::format(", and asked to wait {} s", asked->count());
           if (of_hub) refused = std::move(answer);
         }
       } catch (const ConnectionError& e) {
@@ -206,7 +209,7 @@ class Download {
       }
       // A server that gives a byte and cuts, again and again, is not waited for without end.
       if (at - before >= PartialFile::kPiece) retries.reset();
-      const auto pause = retries.next(refused ? retry_after(refused->headers, std::time(nullptr)) : std::nullopt);
+      const auto pause = retries.next(asked);
       if (!pause && refused) api.refuse(*refused, commit_, blob.file.path);
       if (!pause) {
         throw ConnectionError(fmt::format(

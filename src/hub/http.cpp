@@ -145,9 +145,11 @@ HttpAnswer HttpClient::send_once(const HttpRequest& request, const Url& url) {
   const auto silence = request.silence.count() > 0 ? request.silence : usual;
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count()));
-  constexpr long kBuffer = 256L << 10;  // 16 KiB unless said: sixteen times as many calls for a gigabyte
-  set(CURLOPT_BUFFERSIZE, kBuffer);
-  set(CURLOPT_UPLOAD_BUFFERSIZE, kBuffer);
+  // 16 KiB unless said: sixteen times as many calls for a gigabyte. These are wishes: after a host that could not be
+  // found libcurl 7.88 keeps its buffer and refuses another.
+  constexpr long kBuffer = 256L << 10;
+  (void)api.f_curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kBuffer);
+  (void)api.f_curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, kBuffer);
   if (request.timeout.count() > 0) set(CURLOPT_TIMEOUT, static_cast<long>(request.timeout.count()));
   if (!env_.certificates.empty()) set(CURLOPT_CAINFO, env_.certificates.c_str());
 

@@ -97,6 +97,8 @@ size_t end_of_revision(std::string_view text) {
 std::optional<HubName> from_uri(std::string_view text) {
   constexpr std::string_view kModels = "models/";
   if (text.starts_with(kModels)) text.remove_prefix(kModels.size());
+  for (const std::string_view other : {"datasets/", "spaces/", "kernels/", "buckets/"})
+    if (text.starts_with(other)) return std::nullopt;
   const size_t slash = text.find('/'), at = text.find('@');
   if (at == std::string_view::npos || slash == std::string_view::npos || at < slash ||
       text.substr(slash + 1, at - slash - 1).find('/') != std::string_view::npos)

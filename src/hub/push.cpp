@@ -13,7 +13,6 @@
 #include "hub/progress.h"
 #include "hub/selection.h"
 #include "hub/upload.h"
-#include "io/json.h"
 #include "io/system.h"
 #include "swan/hub.h"
 
@@ -161,7 +160,7 @@ class Push {
     HttpAnswer answer = api_->send(request);
     const auto code = [&] { return std::string(hub::header(answer.headers, "x-error-code")); };
     if (is_good(answer)) {
-      const json info = io::parse_json(answer.body, "the info of " + result_.repo);
+      const json info = api_->parsed(answer, "the info of " + result_.repo);
       if (info.is_object() && info.contains("sha") && info["sha"].is_string()) head_ = info["sha"].get<std::string>();
       return;
     }
@@ -203,7 +202,7 @@ class Push {
       const HttpAnswer answer = post(api_->api_address("/preupload/" + hub::url_escaped(branch_, false)) + query(),
                                      {{"files", std::move(list)}});
       if (!is_good(answer)) api_->refuse(answer, branch_, "");
-      const json said = io::parse_json(answer.body, "the hub's answer about files");
+      const json said = api_->parsed(answer, "the hub's answer about files");
       const json none = json::array();
       const json& entries =
           said.is_object() && said.contains("files") && said["files"].is_array() ? said["files"] : none;
@@ -300,7 +299,7 @@ class Push {
           result_.repo, e.what()));
     }
     if (!is_good(answer)) api_->refuse(answer, branch_, "");
-    const json said = io::parse_json(answer.body, "the hub's answer to the commit");
+    const json said = api_->parsed(answer, "the hub's answer to the commit");
     const auto text = [&](const char* key) {
       return said.is_object() && said.contains(key) && said[key].is_string() ? said[key].get<std::string>() : "";
     };

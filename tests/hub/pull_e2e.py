@@ -141,9 +141,20 @@ class Revisions(HubTest):
         gone = {"HF_ENDPOINT": "http://127.0.0.1:9"}
         outcome = self.hub_swan("pull", "org/model", env=gone, expect=1)
         self.assertOneMessage(outcome, "cannot be reached", "HF_ENDPOINT", "--offline")
+        # A host that is not found leaves libcurl in another state than a port that is closed.
+        outcome = self.hub_swan("pull", "org/model", env={"HF_ENDPOINT": "http://no.such.host.invalid"}, expect=1)
+        self.assertOneMessage(outcome, "cannot be reached", "no.such.host.invalid")
         self.pull("org/model")
         outcome = self.hub_swan("pull", "org/model", env=gone)
         self.assertIn(f"Using org/model@{self.second[:12]}", outcome.err)
+
+    def test_a_network_that_wants_people_to_log_in_first(self):
+        self.pull("org/model")
+        self.hub.fault("*", None, status=200, body=b"<html>Welcome to our hotel")
+        outcome = self.hub_swan("pull", "org/model")
+        self.assertIn(f"Using org/model@{self.second[:12]}", outcome.err)
+        outcome = self.hub_swan("pull", "org/other", expect=1)
+        self.assertOneMessage(outcome, "does not answer as a hub does", "HF_ENDPOINT")
 
     def test_a_mirror_that_names_no_commits_in_headers(self):
         self.hub.omit_commit_header = True
@@ -350,6 +361,12 @@ class Faults(HubTest):
 
     def test_a_wait_that_is_asked_for_is_kept_and_a_long_one_said(self):
         self.hub.fault("HEAD *", 1, status=429, headers={"Retry-After": "1"})
+        began = time.monotonic()
+        self.pull("org/model")
+        self.assertGreater(time.monotonic() - began, 0.9)
+        # Those that have the content may ask for it too.
+        self.hub.repos["org/model"].commit("main", {"model.safetensors": big(1, 5), "config.json": b"{}"})
+        self.hub.fault("GET /blob/*", 1, status=429, headers={"Retry-After": "1"})
         began = time.monotonic()
         self.pull("org/model")
         self.assertGreater(time.monotonic() - began, 0.9)

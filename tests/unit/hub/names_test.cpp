@@ -39,7 +39,7 @@ TEST(HubNames, AddressesAsHuggingfaceHubWritesThem) {
   expect_name("hf://org/name/vae@v2", "org/name", "v2", "vae");  // as without hf://
   for (const char* text :
        {"hf://", "hf://org", "hf://org@v1/name", "hf://org/name@", "hf://org/name@/x", "hf://org/name@v1/",
-        "hf://org/name@v1/../x", "hf://org/name@..%2F..%2Fx/y", "hf://org/name@v1//x"})
+        "hf://org/name@v1/../x", "hf://org/name@..%2F..%2Fx/y", "hf://org/name@v1//x", "hf://datasets/org/name"})
     EXPECT_FALSE(parse_hub_name(text, "")) << text;
 }
 
