@@ -502,7 +502,8 @@ void define_pull(CLI::App& program, PullArguments& a, OptionTable& table) {
          {.path = "hub.include", .type = Type::kTexts});
   o.list("--exclude", a.exclude, "GLOB", "Leave out files that match this; may be repeated",
          {.path = "hub.exclude", .type = Type::kTexts});
-  o.flag("--dry-run", a.dry_run, "Say what would be downloaded", no_key("it is about one command, not about models"));
+  o.flag("--dry-run", a.dry_run, "Say what would be downloaded",
+         {.path = "hub.dry_run", .type = Type::kFlag, .standard = "false"});
   o.group("Hub");
   add_hub(o, a, {.path = "hub.revision"}, "models without @");
   add_connections(o, a.connections, "Connections");
@@ -517,17 +518,17 @@ void define_push(CLI::App& program, PushArguments& a, OptionTable& table) {
          no_key("where one command writes"));
   o.group("Files");
   o.list("--include", a.include, "GLOB", "Push only files that match this; may be repeated",
-         no_key("it is about one folder"));
+         {.path = "push.include", .type = Type::kTexts});
   o.list("--exclude", a.exclude, "GLOB", "Leave out files that match this; may be repeated",
-         no_key("it is about one folder"));
+         {.path = "push.exclude", .type = Type::kTexts});
   o.group("Hub");
   o.text("--message", a.message, "TEXT", "What the commit says (default: that Swan uploaded the folder)",
-         no_key("it is about one commit"));
+         {.path = "push.message"});
   o.flag("--private", a.make_private, "A repository that is made for this is private",
-         {.path = "hub.private", .type = Type::kFlag, .standard = "false"});
+         {.path = "push.private", .type = Type::kFlag, .standard = "false"});
   o.flag("--create-pr", a.create_pr, "Open a pull request instead of committing to the branch",
-         no_key("it is about one commit"));
-  add_hub(o, a, no_key("where one command writes"), "the repository, a branch, which is made if it is not there");
+         {.path = "push.create_pr", .type = Type::kFlag, .standard = "false"});
+  add_hub(o, a, {.path = "push.revision"}, "the repository, a branch, which is made if it is not there");
   add_connections(o, a.connections, "Uploads");
   add_report(o, a);
   o.configuration(a);
@@ -535,19 +536,23 @@ void define_push(CLI::App& program, PushArguments& a, OptionTable& table) {
 
 void define_card(CLI::App& program, CardArguments& a, OptionTable& table) {
   OptionSet o(add_command(program, "card", "Write a model's README for a hub", kCardExamples), table);
-  const ConfigKey none = no_key("it is about one model");
-  o.text("DIR", a.folder, "", "Model in diffusers' layout", none, folder());
+  o.text("DIR", a.folder, "", "Model in diffusers' layout", no_key("what one command reads"), folder());
   o.group("Card");
-  o.text("--license", a.license, "NAME", "The hub's name of its licence, such as apache-2.0 or other", none);
-  o.text("--base-model", a.base_model, "ID", "What it was made from, org/name", none);
-  o.text("--repo", a.repo, "ID", "The name it will have, org/name, for the examples in the card", none);
-  o.list("--tag", a.tag, "NAME", "A tag besides its kind and family; may be repeated", none);
+  o.text("--license", a.license, "NAME", "The hub's name of its licence, such as apache-2.0 or other",
+         {.path = "card.license"});
+  o.text("--base-model", a.base_model, "ID", "What it was made from, org/name", {.path = "card.base_model"});
+  o.text("--repo", a.repo, "ID", "The name it will have, org/name, for the examples in the card",
+         {.path = "card.repo"});
+  o.list("--tag", a.tag, "NAME", "A tag besides its kind and family; may be repeated",
+         {.path = "card.tag", .type = Type::kTexts});
   o.list("--sample", a.sample, "PROMPT",
-         "Make a picture or a video of this with the model and show it; may be repeated", none);
+         "Make a picture or a video of this with the model and show it; may be repeated",
+         {.path = "card.sample", .type = Type::kTexts});
   o.group(kReportGroup);
-  o.text("-o,--output", a.output, "FILE", "Card to write (default DIR/README.md; - for standard output)", none,
-         file_or("-"));
-  o.flag("--force", a.force, "Replace a card, and samples, that are there", none);
+  o.text("-o,--output", a.output, "FILE", "Card to write (default DIR/README.md; - for standard output)",
+         {.path = "card.output"}, file_or("-"));
+  o.flag("--force", a.force, "Replace a card, and samples, that are there",
+         {.path = "card.force", .type = Type::kFlag, .standard = "false"});
   add_report(o, a);
   o.configuration(a);
 }

@@ -12,6 +12,8 @@ std::vector<config::Section> config_sections() {
       {"output", "Files and reports"},
       {"memory", "What may be used of the machine"},
       {"hub", "Where models come from that are named org/name"},
+      {"push", "swan push"},
+      {"card", "swan card"},
       {"convert", "swan convert"},
       {"server", "swan serve"},
       {"training", "tools/default_models/train_ae.py and train_dit.py, which train the embedded models"},

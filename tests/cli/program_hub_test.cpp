@@ -1,6 +1,7 @@
 // Names of a hub's models wherever a model is named, and `swan pull`: what arguments mean and what is reported.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -180,6 +181,26 @@ TEST_F(ProgramHub, Card) {
   says({"card", "dir", "-o", ""}, "--output is empty");
   says({"card", "dir", "-o", "-", "--sample", "x"}, "--sample puts files beside the card");
   says({"card", "dir", "-o", "-", "--json"}, "both print to standard output");
+}
+
+// What a studio says of all its models stands in a file beside them.
+TEST_F(ProgramHub, PullPushAndCardAreConfigured) {
+  std::ofstream(path("studio.yaml")) << "push: {private: true, message: by us, include: '*.json', create_pr: true}\n"
+                                        "card: {license: mit, tag: [ours, small], output: '-', base_model: a/b}\n"
+                                        "hub: {dry_run: true}\n";
+  ASSERT_EQ(run_swan({"push", "dir", "org/n", "--config", path("studio.yaml"), "--exclude", "x"}).code, kExitDone);
+  EXPECT_TRUE(fake_engine().push.make_private);
+  EXPECT_TRUE(fake_engine().push.create_pr);
+  EXPECT_EQ(fake_engine().push.message, "by us");
+  EXPECT_EQ(fake_engine().push.include, std::vector<std::string>{"*.json"});
+  EXPECT_EQ(fake_engine().push.exclude, std::vector<std::string>{"x"});
+  const Outcome o = run_swan({"card", "dir", "--config", path("studio.yaml"), "--base-model", "c/d"});
+  EXPECT_EQ(o.out, "card of dir\n") << o.err;
+  EXPECT_EQ(fake_engine().card.license, "mit");
+  EXPECT_EQ(fake_engine().card.base_model, "c/d");
+  EXPECT_EQ(fake_engine().card.tags, (std::vector<std::string>{"ours", "small"}));
+  const Outcome pull = run_swan({"pull", "hub/m", "--config", path("studio.yaml")});
+  EXPECT_NE(pull.out.find("would be downloaded"), std::string::npos) << pull.out << pull.err;
 }
 
 }  // namespace
