@@ -30,7 +30,7 @@ set(CPACK_PACKAGE_NAME swan)
 set(CPACK_PACKAGE_VENDOR "Swan")
 set(CPACK_PACKAGE_CONTACT "Swan maintainers <maintainers@users.noreply.r-seed-49304375.example>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
-set(CPACK_PACKAGE_DESCRIPTION
+set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
     "Swan makes pictures and videos from text with the models Sana and Wan 2.1, straight from the repositories that
 diffusers uses, on processors and on NVIDIA GPUs. A small model of each kind is in this package.")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)

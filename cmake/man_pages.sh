@@ -1,11 +1,21 @@
 #!/usr/bin/env bash
-# man_pages.sh SWAN HELP2MAN FOLDER: writes swan.1 and swan-COMMAND.1 for each command.
+# man_pages.sh SWAN HELP2MAN FOLDER: writes swan.1.gz and swan-COMMAND.1.gz for each command.
 set -euo pipefail
 swan=$1 help2man=$2 folder=$3
 mkdir -p "$folder"
-rm -f "$folder"/*.1
+rm -f "$folder"/*.1 "$folder"/*.1.gz
+export LC_ALL=C.UTF-8
+export SOURCE_DATE_EPOCH=0  # the pages have no date: see below
 version=$("$swan" --version)
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
+
+# Lines of the help's examples as roff, which would flow together, and what follows them as a paragraph.
+examples() {
+  sed -n '/^Examples:/,$ p' | sed '1d; s/\\/\\e/g; s/-/\\-/g; s/`/\\(ga/g; s/~/\\(ti/g; s/\^/\\(ha/g' |
+    sed "s/'/\\\\(aq/g" | awk '
+      /^  / { if (!code++) print ".nf"; sub(/^  /, ""); print "\\&" $0; next }
+      /./   { if (code) print ".fi"; code = 0; print ".PP"; print "\\&" $0 }
+      END   { if (code) print ".fi" }'
+}
 
 # page NAME ONE-LINE-DESCRIPTION SEE-ALSO [COMMAND...]
 page() {
@@ -13,10 +23,10 @@ page() {
   shift 3
   printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$swan" "$*" >"$wrapper"
   chmod +x "$wrapper"
-  printf '[see also]\n%s\n' "$see" >"$include"
-  "$help2man" --no-info --section=1 --manual="Swan" --source="$version" --version-string="$version" --name="$description" \
-    --include="$include" "$wrapper" |
-    sed "s/^\.TH [^ ]*/.TH ${name^^}/" >"$folder/$name.1"
+  printf '[see also]\n%s\n[=examples]\n' "$see" >"$include"
+  "$wrapper" --help | examples >>"$include"
+  "$help2man" --locale=C.UTF-8 --no-info --section=1 --manual="Swan" --source="$version" --version-string="$name ${version#* }" \
+    --name="$description" --include="$include" "$wrapper" | sed '/^\.TH/ s/"[A-Z][a-z]* 1970"/""/' >"$folder/$name.1"
   rm -f "$wrapper" "$include"
 }
 
@@ -31,3 +41,4 @@ for line in "${commands[@]}"; do
   names+=(".BR swan-$name (1)")
 done
 page swan "pictures and videos from text" "$(printf '%s,\n' "${names[@]}" | sed '$ s/,$//')"
+gzip -9 --no-name "$folder"/*.1

@@ -46,10 +46,17 @@ holds() { # LISTING-COMMAND... -- PATTERN...
   for pattern in ${!#}; do grep -qE "$pattern" <<<"$listing" || die "there is no $pattern in: ${*: -2:1}"; done
 }
 everything='/bin/swan$ /share/swan/models/swan-emoji-256/model_index.json$ /share/swan/models/swan-emoji-video/model_index.json$
-  /man/man1/swan.1(.gz)?$ /man/man1/swan-image.1(.gz)?$ /bash-completion/completions/swan$ /zsh/site-functions/_swan$ /fish/vendor_completions.d/swan.fish$
+  /man/man1/swan.1.gz$ /man/man1/swan-image.1.gz$ /bash-completion/completions/swan$ /zsh/site-functions/_swan$ /fish/vendor_completions.d/swan.fish$
   /share/swan/configs/sana-base.yaml$ /doc/swan/copyright$'
 holds sh -c "dpkg-deb --fsys-tarfile '$deb' | tar -t" "$everything"
+dpkg-deb -f "$deb" Description | grep -q "A small model of each kind" || die "the Debian package is not described"
 holds tar -tf "$archive" "$everything /lib/swan/libavcodec /lib/swan/libcurl.so.4 /doc/swan/licences/libavcodec /lib/swan/libcurl.so.4"
+
+# The pages: found by their names, examples line by line, in any script.
+page=$(dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/share/man/man1/swan-image.1.gz | gzip -d)
+for line in 'swan-image \\- make pictures from a prompt' '\\&swan image "一只红色的狐狸" \\-\\-seed 7 \\-o fox.webp'; do
+  grep -qx -- "$line" <<<"$page" || die "swan-image(1) has no line $line"
+done
 
 # Why there can be no clean root; empty where one can be made.
 no_root=
