@@ -41,7 +41,7 @@ plans_are_kept() {
     ! grep -q "built a plan" "$folder/second.log" && cmp "$folder/first.png" "$folder/second.png" && rm -r "$folder"
 }
 run plans plans_are_kept
-SWAN_PROGRAM=$(realpath "$build/swan") run server python3 -B "$(dirname "${BASH_SOURCE[0]}")/server_e2e.py" -v
+SWAN_DTYPE=bf16 SWAN_PROGRAM=$(realpath "$build/swan") run server python3 -B "$(dirname "${BASH_SOURCE[0]}")/server_e2e.py" -v
 if ((${#failed[@]} > 0)); then
   printf 'FAILED: %s (logs in %s)\n' "${failed[*]}" "$logs"
   exit 1
