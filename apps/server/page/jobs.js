@@ -62,6 +62,7 @@ export class Jobs extends EventTarget {
     if (isFinished(before) || (before.status === 'running' && job.status === 'queued')) return entry;
     if (job.progress === null && job.status === 'running') job.progress = before.progress;
     entry.job = job;
+    if (isFinished(job)) entry.preview = null;  // nobody looks at it any more
     if (before.status !== job.status || before.queue_position !== job.queue_position) this.#tell('status', entry);
     else this.#tell('progress', entry);
     return entry;

@@ -79,7 +79,9 @@ class Browser:
         return self.run("const e = document.activeElement; return e.id || e.className")
 
     def until_text(self, selector, part, **options):
-        return self.until("return (document.querySelector(arguments[0])?.innerText ?? '').includes(arguments[1])", selector, part,
+        # What is not shown has an innerText too: all of its text.
+        return self.until("""const e = document.querySelector(arguments[0]);
+                             return e !== null && e.checkVisibility() && e.innerText.includes(arguments[1])""", selector, part,
                           **options)
 
     def until_shown(self, selector, **options):
