@@ -116,11 +116,12 @@ void set_network(const ServeArguments& a, ServerSettings& settings) {
   if (settings.host.empty()) throw UsageError("--host is empty; name an address, such as 127.0.0.1");
   set_integer("--port", a.port, 0, 65535, settings.port);
   const bool loopback = server::is_loopback(settings.host);
-  if (!loopback && settings.api_keys.empty() && !a.insecure) {
+  const bool alone = loopback && !a.behind_proxy;  // whether this machine alone is served
+  if (!alone && settings.api_keys.empty() && !a.insecure) {
     throw UsageError(
-        fmt::format("--host {} lets other machines in, and there are no API keys; give --api-key-file FILE or "
+        fmt::format("{} lets other machines in, and there are no API keys; give --api-key-file FILE or "
                     "SWAN_API_KEYS, or --insecure to let everybody use this server",
-                    settings.host));
+                    loopback ? "the proxy of --behind-proxy" : "--host " + settings.host));
   }
   settings.allowed_hosts = a.allowed_hosts;
   for (std::string& name : settings.allowed_hosts) name = server::lower_case(name);
@@ -142,7 +143,7 @@ void set_network(const ServeArguments& a, ServerSettings& settings) {
     }
   }
   // Of one's own machine nobody needs to be kept away; others get a job a second.
-  settings.rate_limit = loopback && settings.api_keys.empty() ? 0 : 60;
+  settings.rate_limit = alone && settings.api_keys.empty() ? 0 : 60;
   if (a.rate_limit) settings.rate_limit = parse_number("--rate-limit", *a.rate_limit, 0, 1e6);
 }
 

@@ -352,6 +352,8 @@ class Access(ServerTest):
         outcome = run("--host", "0.0.0.0")
         self.assertEqual(outcome.returncode, 2, outcome)
         self.assertIn("--api-key-file", outcome.stderr)
+        outcome = run("--behind-proxy")
+        self.assertEqual((outcome.returncode, "the proxy of --behind-proxy lets other machines in" in outcome.stderr), (2, True), outcome)
         keys = self.folder / "keys"
         keys.write_text("anna:0123456789abcdef\n")
         keys.chmod(0o644)

@@ -42,7 +42,7 @@ class Proxy(ServerTest):
     def setUp(self):
         super().setUp()
         self.port = free_port()
-        self.server = self.serve("--behind-proxy", "--allowed-host", NAME, step_ms=40)
+        self.server = self.serve("--behind-proxy", "--insecure", "--allowed-host", NAME, step_ms=40)
         self.trust = ssl.create_default_context()
         self.trust.check_hostname = False
         self.trust.verify_mode = ssl.CERT_NONE
