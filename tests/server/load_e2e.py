@@ -3,6 +3,7 @@
 import concurrent.futures
 import http.client
 import json
+import threading
 import time
 import unittest
 
@@ -79,29 +80,32 @@ class Load(ServerTest):
         self.assertEqual(server.stop(), 0)
 
     def test_many_listeners_come_and_go(self):
-        server = self.serve("--max-streams", 40, step_ms=5)
+        server = self.serve("--max-streams", 40, step_ms=200)
         job = server.ask("POST", "/v1/jobs", {"prompt": "x", "num_inference_steps": 100})[2]
+
+        all_there = threading.Barrier(61, timeout=60)
 
         def listen(number):
             connection = server.connection()
             connection.request("GET", job["events_url"])
             answer = connection.getresponse()
             self.addCleanup(connection.close)
-            if answer.status != 200:
-                return answer.status
-            if number % 2:
+            if answer.status != 200 or number % 2:
                 answer.read(100)  # and leaves
                 connection.close()
-                return "left"
-            data = answer.read()
-            return "done" if b"event: done" in data else "cut"
+                all_there.wait()
+                return "left" if answer.status == 200 else answer.status
+            all_there.wait()
+            return "heard" if b"event: cancelled" in answer.read() else "cut"
 
         with concurrent.futures.ThreadPoolExecutor(60) as pool:
-            seen = list(pool.map(listen, range(60)))
-        self.assertEqual(set(seen) - {"done", "left", 503}, set())
-        self.assertIn("done", seen)
+            listeners = [pool.submit(listen, number) for number in range(60)]
+            all_there.wait()
+            server.ask("POST", f"/v1/jobs/{job['id']}/cancel")
+            seen = [listener.result() for listener in listeners]
+        self.assertEqual(set(seen) - {"heard", "left", 503}, set())
+        self.assertIn("heard", seen)
         self.assertIn(503, seen, "there are not places for all")
-        self.assertEqual(server.wait(job)["status"], "succeeded")
 
 
 if __name__ == "__main__":
