@@ -136,7 +136,8 @@ bool Job::finish(Status status, const char* event, const std::function<void(JobS
     state_.progress.reset();
     copy = state_;
   }
-  events_.close(event, job_json(*this, copy).dump());
+  // A message of the engine's may name a file, whose name need not be UTF-8.
+  events_.close(event, job_json(*this, copy).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   finished_.notify_all();
   return true;
 }

@@ -12,6 +12,7 @@
 #include "server/api_error.h"
 #include "server/base64.h"
 #include "server/job_json.h"
+#include "server/public_message.h"
 #include "swan/error.h"
 #include "swan/video.h"
 
@@ -251,11 +252,8 @@ void Runner::fail(const JobPointer& job, const Error& error) {
     message = fmt::format("the server failed to make it ({}); its log says why, see job {}",
                           error_code_name(error.code()), job->id);
   }
-  // A result's path is of this machine; its name is enough.
-  const std::string folder = store_.scratch(job->id + "/");
-  for (size_t at = 0; (at = message.find(folder, at)) != std::string::npos;) message.erase(at, folder.size());
   store_.abandon(job->id);
-  job->fail(status, error_code_name(error.code()), message);
+  job->fail(status, error_code_name(error.code()), public_message(message, settings_));
 }
 
 void Runner::compute(Batch& batch, const std::vector<JobPointer>& jobs) {

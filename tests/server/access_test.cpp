@@ -7,6 +7,7 @@
 #include "server/base64.h"
 #include "server/body.h"
 #include "server/progress_estimate.h"
+#include "server/public_message.h"
 #include "server/random.h"
 #include "server/rate_limit.h"
 #include "server/sd_prompt.h"
@@ -165,6 +166,23 @@ TEST(Body, FieldsAreChecked) {
   BodyReader strict(body, false);
   EXPECT_THROW((void)strict.integer("n", 0, 1), ApiError);
   EXPECT_THROW(strict.refuse_others(), ApiError);
+}
+
+TEST(PublicMessage, NamesNoPaths) {
+  ServerSettings settings;
+  settings.models = {
+      {"sana", "/srv/models/Sana 1600M/", "image"}, {"wan", "models/wan", "video"}, {"embedded", "", "image"}};
+  settings.loras = {{"style", "/srv/models/Sana 1600M/loras/a.safetensors"}};
+  for (const auto& [message, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"/srv/models/Sana 1600M/scheduler/c.json: 'scm' is not for it",
+            "sana/scheduler/c.json: 'scm' is not for it"},
+           {"LoRA '/srv/models/Sana 1600M/loras/a.safetensors' fits models/wan not", "LoRA 'style' fits wan not"},
+           {"cannot write '/home/me/.local/state/new/job_x/0.mp4': no room", "cannot write '0.mp4': no room"},
+           {"(/tmp/x/) and /y,/z/w", "(x/) and y,w"},
+           {"width/height 1/2 / 3, and/or /", "width/height 1/2 / 3, and/or /"},
+           {"", ""}}) {
+    EXPECT_EQ(public_message(message, settings), expected);
+  }
 }
 
 TEST(SdPrompt, TakesLorasOut) {

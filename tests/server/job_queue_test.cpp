@@ -116,6 +116,12 @@ TEST(Job, TheFirstEndCounts) {
   EXPECT_EQ(j->state().error->message, "enough");
 }
 
+TEST(Job, FailsWithAnyMessage) {
+  const JobPointer j = job("one", "a");
+  EXPECT_TRUE(j->fail(500, "io", "cannot read \xff"));
+  EXPECT_NE(j->events().wait(0, std::chrono::hours(1)).events.at(0).data.find("cannot read"), std::string::npos);
+}
+
 TEST(EventLog, KeepsTheLatestOfEachName) {
   EventLog log;
   log.add("started", "{}");
