@@ -1,6 +1,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -31,14 +32,18 @@ constexpr Kind kVideo = {"text-to-video", "videos", "video", "a wave rolls onto 
 
 const Kind& kind_of(const std::string& class_name) { return class_name.starts_with("Wan") ? kVideo : kImage; }
 
-// As one value of YAML; what is not plain is quoted as in JSON, which is YAML too.
+// As one value of YAML; what is not plain is quoted as in JSON, which is YAML too. Hubs read YAML 1.1, in which many
+// words and all that begins with a digit, a dot or a sign may be something else than text.
 std::string yaml(const std::string& text) {
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
            c == '.' || c == '/';
   });
-  const bool is_word = plain && text.find_first_not_of("0123456789.-") != std::string::npos && text != "true" &&
-                       text != "false" && text != "null" && text != "yes" && text != "no" && text.front() != '-';
+  std::string word;
+  for (const char c : text) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  constexpr std::array<std::string_view, 9> kOthers = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+  const bool is_word = plain && word.front() >= 'a' && word.front() <= 'z' &&
+                       std::find(kOthers.begin(), kOthers.end(), word) == kOthers.end();
   if (is_word) return text;
   std::string out = "\"";
   for (const char c : text) {

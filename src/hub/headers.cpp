@@ -25,11 +25,9 @@ std::string normalized_etag(std::string_view etag) {
   while (etag.starts_with('"')) etag.remove_prefix(1);
   while (etag.ends_with('"')) etag.remove_suffix(1);
   constexpr size_t kLongest = 128;
-  const bool plain = !etag.empty() && etag.size() <= kLongest && etag.front() != '.' &&
-                     std::all_of(etag.begin(), etag.end(), [](char c) {
-                       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                              c == '_' || c == '.';
-                     });
+  const bool plain = !etag.empty() && etag.size() <= kLongest && std::all_of(etag.begin(), etag.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  });
   return plain ? std::string(etag) : "";
 }
 

@@ -10,13 +10,14 @@
 
 namespace swan::hub {
 
-/// Headers of an answer, by their names in lower case; of a repeated one the last.
+/// Headers of an answer, by their names in lower case; of a repeated one the last, but of Link all, with commas.
 using Headers = std::map<std::string, std::string, std::less<>>;
 
 /// The value, or empty.
 [[nodiscard]] std::string_view header(const Headers& headers, std::string_view name);
 
-/// The name of the content behind an ETag: without W/ and quotes. Empty for what cannot be a file's name.
+/// The name of the content behind an ETag: without W/ and quotes. Empty for what cannot be a file's name, or could be
+/// that of a file beside a blob ("<etag>.swan.incomplete").
 [[nodiscard]] std::string normalized_etag(std::string_view etag);
 
 /// The address of rel="next" in a Link header, or empty.

@@ -86,7 +86,9 @@ struct HttpClient::Exchange {
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     line.remove_prefix(colon + 1);
     while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-    answer.headers[std::move(name)] = std::string(line);
+    std::string& value = answer.headers[name];
+    // What stands between us and a hub has links of its own, in lines of their own.
+    value = name == "link" && !value.empty() ? value.append(", ").append(line) : std::string(line);
     return true;
   }
 

@@ -185,7 +185,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, body=b"", headers=None):
         self.send_response(status)
         for name, value in (headers or {}).items():
-            self.send_header(name, value)
+            for line in [value] if isinstance(value, str) else value:
+                self.send_header(name, line)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -306,7 +307,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         headers = {}
         if at + hub.page < len(entries):
             query = urllib.parse.urlencode({**self.query, "cursor": at + hub.page})
-            headers["Link"] = f'<{hub.endpoint}{urllib.parse.urlsplit(self.path).path}?{query}>; rel="next"'
+            link = f'<{hub.endpoint}{urllib.parse.urlsplit(self.path).path}?{query}>; rel="next"'
+            headers["Link"] = [link, f"<{hub.cdn.address}>; rel=preconnect"]  # as a content network adds it
         self.json(entries[at:at + hub.page], headers=headers)
 
     def resolve(self, name, revision, path):

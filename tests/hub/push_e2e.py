@@ -175,11 +175,13 @@ class Card(HubTest):
 
     @unittest.skipIf(huggingface_hub is None, "huggingface_hub is not installed: run ./dev setup-python")
     def test_huggingface_hub_reads_it(self):
-        self.card(TINY, "--license", "mit", "--tag", "yes: [no", "--tag", "1.0", "-o", "card.md")
+        self.card(TINY, "--license", "mit", "--tag", "yes: [no", "--tag", "1.0", "--tag", "on", "--tag", "1_000",
+                  "--tag", "True", "--tag", ".inf", "-o", "card.md")
         card = huggingface_hub.ModelCard.load(str(self.folder / "card.md"))
         self.assertEqual((card.data.license, card.data.pipeline_tag, card.data.library_name),
                          ("mit", "text-to-image", "diffusers"))
-        self.assertEqual(card.data.tags, ["swan", "text-to-image", "sana", "yes: [no", "1.0"])
+        self.assertEqual(card.data.tags, ["swan", "text-to-image", "sana", "yes: [no", "1.0", "on", "1_000",
+                                          "True", ".inf"])
 
     def test_samples_are_made_with_the_model(self):
         report = self.json_line(self.card(MODEL, "--license", "apache-2.0", "--sample", "a red [apple]",
