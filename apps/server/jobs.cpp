@@ -240,7 +240,13 @@ Gauges Jobs::gauges() const {
 
 int Jobs::retry_after() const {
   const std::lock_guard lock(mutex_);
-  return std::clamp(static_cast<int>(std::ceil(batch_seconds_)), 1, 600);
+  double seconds = batch_seconds_;
+  if (batch_) {  // there is room when it makes room for the next
+    const JobState running = batch_->jobs.front()->state();
+    const bool known = running.progress && running.progress->eta_seconds;
+    seconds = known ? *running.progress->eta_seconds : std::max(seconds, unix_time() - running.started_at);
+  }
+  return static_cast<int>(std::ceil(std::clamp(seconds, 1.0, 600.0)));
 }
 
 }  // namespace swan::server

@@ -46,8 +46,8 @@ class FakePipeline final : public ImagePipeline {
     fake_engine().requests.push_back(request);
     ++fake_engine().generated;
     const int steps = request.num_inference_steps.value_or(defaults().num_inference_steps);
-    if (callbacks.progress) callbacks.progress("denoise", steps, steps);
     if (fake_engine().during) fake_engine().during(request, callbacks);
+    if (callbacks.progress) callbacks.progress("denoise", steps, steps);
     ImageResult result;
     result.width = request.width.value_or(64);
     result.height = request.height.value_or(64);
@@ -79,8 +79,8 @@ class FakeVideoPipeline final : public VideoPipeline {
   VideoResult generate(const VideoRequest& request, const VideoCallbacks& callbacks) override {
     fake_engine().video_requests.push_back(request);
     ++fake_engine().generated;
-    if (callbacks.progress) callbacks.progress("denoise", 1, 1);
     if (fake_engine().during_video) fake_engine().during_video(request, callbacks);
+    if (callbacks.progress) callbacks.progress("denoise", 1, 1);
     VideoResult result;
     result.width = request.width.value_or(defaults().width);
     result.height = request.height.value_or(defaults().height);

@@ -141,6 +141,15 @@ class Jobs(ServerTest):
         self.assertTrue(refused, answers)
         self.assertGreaterEqual(int(refused[0][1]["Retry-After"]), 1)
         self.assertEqual(answers[-1][2]["error"]["type"], "rate_limit_error")
+        # Not at once, where the one that is computed has some seconds left.
+        running = answers[0][2]
+        while ((server.wait(running, ("running",))["progress"]) or {"step": 0})["step"] < 20:
+            time.sleep(0.01)
+        status = 202
+        while status == 202:
+            status, headers, _ = server.ask("POST", "/v1/jobs", {"prompt": "x", "num_inference_steps": 100})
+        self.assertEqual(status, 429)
+        self.assertGreater(int(headers["Retry-After"]), 1)
 
     def test_a_job_that_takes_too_long_is_ended(self):
         server = self.serve("--request-timeout", 1, step_ms=100)
