@@ -77,8 +77,9 @@ void Files::add(const std::string& name) {
   if (name.empty()) throw Error(ErrorCode::kInvalidArgument, "--config is empty; name a file or a preset.");
   added_.emplace_back();
   if (name.starts_with(kPreset)) return add_file(preset_path(name.substr(kPreset.size()), "--config"), nullptr, "");
-  // A name without a folder or an extension may be a preset's.
-  if (!fs::exists(name, error) && name.find('/') == std::string::npos && fs::path(name).extension() != ".yaml") {
+  // A name without a folder or an extension may be a preset's. Models' folders may be called like one.
+  const bool file = fs::exists(name, error) && !fs::is_directory(name, error);
+  if (!file && name.find('/') == std::string::npos && fs::path(name).extension() != ".yaml") {
     return add_file(preset_path(name, "--config"), nullptr, "");
   }
   add_file(name, nullptr, "");

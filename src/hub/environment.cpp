@@ -1,5 +1,8 @@
 #include "hub/environment.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -25,9 +28,20 @@ bool is_true(std::string text) {
   return text == "1" || text == "ON" || text == "YES" || text == "TRUE";
 }
 
+// Services and containers may have no HOME: then it is what the system's list of users says, as in Python.
+std::string home_of(const Variables& variables) {
+  if (std::string home = value_of(variables, "HOME"); !home.empty()) return home;
+  constexpr size_t kMost = size_t{16} << 10;
+  std::string buffer(kMost, '\0');
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return "";
+  return found->pw_dir;
+}
+
 // "~" and "$NAME" in a path, as Python's expanduser and expandvars.
 std::string expanded(std::string path, const Variables& variables) {
-  if (path == "~" || path.starts_with("~/")) path = value_of(variables, "HOME") + path.substr(1);
+  if (path == "~" || path.starts_with("~/")) path = home_of(variables) + path.substr(1);
   std::string out;
   for (size_t i = 0; i < path.size();) {
     const bool braced = path.compare(i, 2, "${") == 0;
@@ -76,8 +90,7 @@ void read_token(const Variables& variables, const std::string& home, Environment
   }
   // The last one is where tokens were before huggingface_hub 0.8.
   std::vector<std::string> paths = {folder_of("HF_TOKEN_PATH", home + "/token", variables)};
-  if (const std::string user = value_of(variables, "HOME"); !user.empty())
-    paths.push_back(user + "/.huggingface/token");
+  if (const std::string user = home_of(variables); !user.empty()) paths.push_back(user + "/.huggingface/token");
   for (const std::string& path : paths) {
     std::error_code error;
     if (!fs::is_regular_file(path, error)) continue;
@@ -118,7 +131,7 @@ Url endpoint_of(const HubOptions& options, const Variables& variables) {
 Environment read_environment(const HubOptions& options, const Variables& variables) {
   Environment env;
   env.endpoint = endpoint_of(options, variables);
-  const std::string cache_home = folder_of("XDG_CACHE_HOME", value_of(variables, "HOME") + "/.cache", variables);
+  const std::string cache_home = folder_of("XDG_CACHE_HOME", home_of(variables) + "/.cache", variables);
   const std::string home = folder_of("HF_HOME", cache_home + "/huggingface", variables);
   const std::string legacy = folder_of("HUGGINGFACE_HUB_CACHE", home + "/hub", variables);
   env.cache = options.cache.empty() ? folder_of("HF_HUB_CACHE", legacy, variables) : options.cache;

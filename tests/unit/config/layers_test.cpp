@@ -1,4 +1,5 @@
 // Which value counts: files and what they extend, environments, variables, --set, options.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "config_testing.h"
@@ -84,6 +85,12 @@ TEST_F(Layers, PresetsAreFoundByName) {
   EXPECT_EQ(text(resolve(inputs_, schema_), "sampling.steps"), "20");
   inputs_.files = {"preset:sana"};
   EXPECT_EQ(text(resolve(inputs_, schema_), "sampling.steps"), "20");
+  const std::filesystem::path before = std::filesystem::current_path();
+  write("folders/sana/model_index.json", "{}");  // a model of that name, where the command runs
+  std::filesystem::current_path(dir_.path() + "/folders");
+  inputs_.files = {"sana"};
+  EXPECT_EQ(refused(), "");
+  std::filesystem::current_path(before);
   inputs_.files = {"sans"};
   EXPECT_EQ(refused(), "--config names 'sans', which is neither a file nor a preset; did you mean sana?.");
   EXPECT_EQ(code_, ErrorCode::kNotFound);

@@ -1,6 +1,8 @@
 #include "hub/environment.h"
 
 #include <gtest/gtest.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -28,6 +30,9 @@ TEST(HubEnvironment, TheCacheIsWhereHuggingfaceHubHasIt) {
   EXPECT_EQ(read({{"HOME", "/h"}, {"DISK", "/d"}, {"HF_HUB_CACHE", "$DISK/${DISK}/$NONE/x"}}).cache, "/d/d/$NONE/x");
   EXPECT_EQ(read({{"HOME", "/h"}, {"HF_HOME", "~/f"}}).cache, "/h/f/hub");
   EXPECT_EQ(read({{"HF_HUB_CACHE", "/new"}}, {.cache = "/given"}).cache, "/given");
+  if (const passwd* user = ::getpwuid(::getuid()); user != nullptr) {
+    EXPECT_EQ(read({}).cache, std::filesystem::path(user->pw_dir) / ".cache/huggingface/hub");
+  }
 }
 
 TEST(HubEnvironment, Endpoints) {
