@@ -212,14 +212,13 @@ std::string path_problem(std::string_view path) {
   return "";
 }
 
-std::optional<HubName> parse_hub_name(std::string_view text, std::string_view host) {
+std::optional<HubName> parse_hub_name(std::string_view text, std::string_view endpoint) {
   if (text.starts_with("http://") || text.starts_with("https://")) {
-    const size_t begin = text.find("//") + 2;
-    const size_t slash = text.find('/', begin);
-    if (slash == std::string_view::npos) return std::nullopt;
-    const std::string_view named = text.substr(begin, slash - begin);
-    if (named != "huggingface.co" && named != "hf.co" && (host.empty() || named != host)) return std::nullopt;
-    return from_page(text.substr(slash + 1));
+    text.remove_prefix(text.find("//") + 2);
+    for (const std::string_view hub : {std::string_view("huggingface.co"), std::string_view("hf.co"), endpoint})
+      if (!hub.empty() && text.starts_with(hub) && text.substr(hub.size()).starts_with('/'))
+        return from_page(text.substr(hub.size() + 1));
+    return std::nullopt;
   }
   constexpr std::string_view kScheme = "hf://";
   return text.starts_with(kScheme) ? from_uri(text.substr(kScheme.size())) : from_name(text);

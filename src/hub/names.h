@@ -15,9 +15,9 @@ struct HubName {
 
 /// Understands "org/name", "org/name/path", each with "@revision" at its end; huggingface_hub's
 /// hf://org/name@revision/path; and addresses of pages (https://huggingface.co/org/name/blob/main/file).
-/// @param host  "mirror.example:8080", of the endpoint, besides the public hub's
+/// @param endpoint  Url::place() of the hub that is asked, whose pages count besides those of the public one
 /// @return nothing for what is a path on disk or no name at all
-[[nodiscard]] std::optional<HubName> parse_hub_name(std::string_view text, std::string_view host);
+[[nodiscard]] std::optional<HubName> parse_hub_name(std::string_view text, std::string_view endpoint);
 
 /// Of a path into a cache, ".../models--org--name/snapshots/<commit>/file", that is not there:
 /// "org/name/file@<commit>". Else empty.

@@ -30,7 +30,7 @@ using hub::RemoteFile;
 std::string short_commit(const std::string& commit) { return commit.substr(0, 12); }
 
 HubName require_name(const std::string& text, const HubOptions& options, const hub::Environment& env) {
-  std::optional<HubName> name = hub::parse_hub_name(text, env.endpoint.authority());
+  std::optional<HubName> name = hub::parse_hub_name(text, env.endpoint.place());
   if (!name)
     fail(ErrorCode::kInvalidArgument,
          "'{}' is not the name of a model; it should be org/name, with @revision after it for a branch, tag or commit, "
@@ -274,9 +274,9 @@ uint64_t PullResult::missing_bytes() const {
 bool is_hub_name(const std::string& name, const HubOptions& hub) {
   std::error_code error;
   if (name.empty() || fs::exists(name, error)) return false;
-  std::string host;
-  if (name.starts_with("http")) host = hub::read_environment(hub).endpoint.authority();
-  return hub::parse_hub_name(name, host).has_value();
+  std::string endpoint;
+  if (name.starts_with("http")) endpoint = hub::read_environment(hub).endpoint.place();
+  return hub::parse_hub_name(name, endpoint).has_value();
 }
 
 void pull_models(std::string& model, LoadOptions& load, const HubOptions& hub, const HubCallbacks& callbacks) {

@@ -95,7 +95,7 @@ class Push {
        const HubCallbacks& callbacks)
       : folder_(folder), options_(options), callbacks_(callbacks), env_(hub::read_environment(hub)) {
     stop_.cancel = callbacks.cancel;
-    const auto parsed = hub::parse_hub_name(name, env_.endpoint.authority());
+    const auto parsed = hub::parse_hub_name(name, env_.endpoint.place());
     if (!parsed || !parsed->file.empty())
       fail(ErrorCode::kInvalidArgument,
            "'{}' is not the name of a repository; it should be org/name, or org/name@branch.", name);

@@ -35,6 +35,12 @@ bool is_clean(std::string_view text) {
 
 std::string Url::authority() const { return host + (port == usual_port(scheme) ? "" : ":" + std::to_string(port)); }
 
+std::string Url::place() const {
+  std::string place = authority() + path;
+  while (place.ends_with('/')) place.pop_back();
+  return place;
+}
+
 std::optional<Url> parse_url(std::string_view text) {
   const size_t colon = text.find("://");
   if (colon == std::string_view::npos || !is_clean(text)) return std::nullopt;

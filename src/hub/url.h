@@ -22,6 +22,8 @@ struct Url {
   /// "https://host", with the port where it is not the usual one.
   [[nodiscard]] std::string origin() const { return scheme + "://" + authority(); }
   [[nodiscard]] std::string str() const { return origin() + path; }
+  /// "host/path", without a '/' at its end: what addresses of a hub's pages begin with, whatever their scheme.
+  [[nodiscard]] std::string place() const;
 };
 
 /// @return nothing for other schemes, for addresses with a user or password, and for what is no address

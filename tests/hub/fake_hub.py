@@ -92,12 +92,13 @@ class FakeHub:
         self.objects, self.parts = {}, {}  # content by sha256; parts by (oid, number)
         self.extra_tree = []  # entries that trees have besides
         self.omit_commit_header = False
+        self.prefix = ""  # "/hf": where on its server the hub is, as a company's mirror has it
         self.requests = []  # (server, "METHOD /path", headers)
         self.lock = threading.Lock()
 
     def __enter__(self):
         self.main, self.cdn = Server(self, "hub"), Server(self, "cdn")
-        self.endpoint = self.main.address
+        self.address = self.main.address
         for server in (self.main, self.cdn):
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
@@ -106,6 +107,10 @@ class FakeHub:
         for server in (self.main, self.cdn):
             server.shutdown()
             server.server_close()
+
+    @property
+    def endpoint(self):
+        return self.address + self.prefix
 
     def is_lfs(self, path):
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.lfs)
@@ -167,6 +172,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "status" in self.fault:
             self.answer(self.fault["status"], self.fault.get("body", b""), self.fault.get("headers", {}))
             return
+        if self.server.name == "hub":
+            if not self.path.startswith(hub.prefix):
+                self.answer(404)
+                return
+            self.path = self.path.removeprefix(hub.prefix)
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
         path = urllib.parse.unquote(url.path)

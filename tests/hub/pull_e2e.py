@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import signal
 import ssl
@@ -63,7 +64,7 @@ class Selection(HubTest):
                                             "vae/config.json": b"{}", "vae/model.safetensors": b"c" * 100})
         report = self.pull("org/files/q4.gguf")
         self.assertEqual({file["path"] for file in report["files"]}, {"README.md", "q4.gguf"})
-        self.assertEqual(open(report["path"], "rb").read(), b"a" * 5000)
+        self.assertEqual(pathlib.Path(report["path"]).read_bytes(), b"a" * 5000)
         report = self.pull("org/files/vae@main")
         self.assertEqual(sorted(os.listdir(report["path"])), ["config.json", "model.safetensors"])
         outcome = self.hub_swan("pull", "org/files", expect=1)
@@ -147,6 +148,12 @@ class Revisions(HubTest):
         self.pull("org/model")
         outcome = self.hub_swan("pull", "org/model", env=gone)
         self.assertIn(f"Using org/model@{self.second[:12]}", outcome.err)
+
+    def test_a_hub_below_a_path_of_its_server(self):
+        self.hub.prefix, self.hub.page = "/api/mirror", 5
+        self.assertEqual(self.pull("org/model")["commit"], self.second)
+        self.assertEqual(self.pull(f"{self.hub.endpoint}/org/model/tree/v1")["commit"], self.first)
+        self.assertEqual({line.split()[1][:12] for line in self.hub.lines("hub")}, {"/api/mirror/"})
 
     def test_a_network_that_wants_people_to_log_in_first(self):
         self.pull("org/model")

@@ -89,6 +89,9 @@ TEST(HubNames, WhatIsNone) {
                            "a/b@x@y z"})
     EXPECT_FALSE(parse_hub_name(text, "")) << text;
   EXPECT_FALSE(parse_hub_name("http://mirror.example:8080/org/name", ""));
+  EXPECT_TRUE(parse_hub_name("http://mirror.example/hf/org/name", "mirror.example/hf"));
+  EXPECT_FALSE(parse_hub_name("http://mirror.example/hfx/org/name", "mirror.example/hf"));
+  EXPECT_FALSE(parse_hub_name("http://mirror.example.org/name", "mirror.example"));
   EXPECT_FALSE(is_repo_id("org/" + std::string(100, 'x')));
 }
 
