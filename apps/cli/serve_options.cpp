@@ -102,6 +102,9 @@ void add_serve_options(OptionSet& o, ServeArguments& a) {
   o.text("--max-pixels", a.max_pixels, "N", "Most pixels of a picture (default: widest times highest)",
          integer("max_pixels", 4096, double{kMaxSide} * kMaxSide, ""));
   o.text("--max-frames", a.max_frames, "N", "Longest video (default 161)", integer("max_frames", 1, kMaxFrames, "161"));
+  o.text("--max-video-pixels", a.max_video_pixels, "N",
+         "Most pixels of a video, in all of its frames (default 80000000: 81 of 1280 x 720)",
+         integer("max_video_pixels", 4096, double{kMaxSide} * kMaxSide * kMaxFrames, "80000000"));
   o.text("--max-steps", a.max_steps, "N", "Most denoising steps (default 100)",
          integer("max_steps", 1, kMaxSteps, "100"));
   o.text("--max-n", a.max_n, "N", "Most pictures of one request (default 8)", integer("max_n", 1, 64, "8"));

@@ -174,6 +174,8 @@ void set_limits(const ServeArguments& a, ServerSettings& settings) {
   limits.max_pixels = limits.max_width * limits.max_height;
   set_integer("--max-pixels", a.max_pixels, 4096, int64_t{kMaxSide} * kMaxSide, limits.max_pixels);
   set_integer("--max-frames", a.max_frames, 1, kMaxFrames, limits.max_frames);
+  set_integer("--max-video-pixels", a.max_video_pixels, 4096, int64_t{kMaxSide} * kMaxSide * kMaxFrames,
+              limits.max_video_pixels);
   set_integer("--max-steps", a.max_steps, 1, kMaxSteps, limits.max_steps);
   set_integer("--max-n", a.max_n, 1, 64, limits.max_n);
   set_integer("--max-queue", a.max_queue, 1, 10000, settings.max_queue);

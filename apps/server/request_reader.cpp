@@ -163,6 +163,15 @@ void complete(JobRequest& job, const ServerSettings& settings, const ModelPool& 
         fmt::format("width times height is {}; this server makes at most {}", pixels, settings.limits.max_pixels),
         "width");
   }
+  if (job.kind == Kind::kVideo) {
+    const int64_t frames = job.num_frames.value_or(model->defaults.num_frames.value_or(1));
+    if (frames > settings.limits.max_video_pixels / pixels) {
+      throw ApiError(400, "invalid_value",
+                     fmt::format("width times height times frames is {}; this server makes videos of at most {} pixels",
+                                 pixels * frames, settings.limits.max_video_pixels),
+                     "num_frames");
+    }
+  }
   if (!job.seed) job.seed = random_seed();
   if (job.format.empty()) job.format = (job.kind == Kind::kVideo ? video_formats() : image_formats()).front();
 }

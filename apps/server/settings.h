@@ -16,6 +16,7 @@ struct RequestLimits {
   int64_t max_width = 2048, max_height = 2048;  ///< pixels
   int64_t max_pixels = int64_t{2048} * 2048;    ///< of one picture or frame
   int64_t max_frames = 161;                     ///< of a video
+  int64_t max_video_pixels = 80'000'000;        ///< of one, in all of its frames: a step of it cannot be cut short
   int max_steps = 100;                          ///< denoising
   int max_n = 8;                                ///< pictures of one request
   int64_t max_prompt_characters = 10'000;       ///< Unicode code points

@@ -201,6 +201,9 @@ class Requests(ServerTest):
         for path in ("/v1/jobs?limt=5", "/v1/videos?kind=video"):
             found, _, answer = server.ask("GET", path)
             self.assertEqual((found, answer["error"]["code"]), (400, "unknown_parameter"), answer)
+        status, _, answer = server.ask("POST", "/v1/jobs", {"kind": "video", "prompt": "x", "width": 512, "height": 1024, "num_frames": 153})
+        self.assertEqual((status, answer["error"]["param"]), (400, "num_frames"), answer)
+        self.assertIn("80216064; this server makes videos of at most 80000000", answer["error"]["message"])
         for data, kind, status in [(b"{", "application/json", 400), (b'{"prompt": "\xff"}', "application/json", 400),
                                    (b"{}", "text/plain", 415), (b"[]", "application/json", 400),
                                    (b"[" * 100000, "application/json", 400),

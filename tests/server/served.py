@@ -34,6 +34,7 @@ class Server:
         line = self.process.stdout.readline()
         if not line.startswith("Serving on "):
             self.process.wait()
+            self.process.stdout.close()
             raise RuntimeError(f"it did not start: {line!r} {self.log()}")
         self.url = line.split()[2]
         self.port = int(self.url.rsplit(":", 1)[1])

@@ -252,9 +252,14 @@ export class Form {
     for (const name of numbers) good = fields[name].check() && good;
     const optional = kOptional.filter((name) => fields[name].control.closest('[hidden]') === null);
     for (const name of optional) good = fields[name].check({ optional: true }) && good;
-    const { max_pixels: maxPixels } = this.#capabilities.limits;
+    const { max_pixels: maxPixels, max_video_pixels: maxVideoPixels } = this.#capabilities.limits;
     if (good && fields.width.number * fields.height.number > maxPixels) {
       fields.width.setError(`Width times height is at most ${maxPixels} here.`);
+      good = false;
+    }
+    const mostFrames = Math.floor(maxVideoPixels / (fields.width.number * fields.height.number));
+    if (good && video && fields.num_frames.number > mostFrames) {
+      fields.num_frames.setError(`At most ${plural(mostFrames, 'frame')} of this size.`);
       good = false;
     }
     if (!good) {

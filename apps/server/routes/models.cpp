@@ -44,6 +44,7 @@ nlohmann::json capabilities(const ServerSettings& settings) {
             {"max_height", limits.max_height},
             {"max_pixels", limits.max_pixels},
             {"max_frames", limits.max_frames},
+            {"max_video_pixels", limits.max_video_pixels},
             {"max_steps", limits.max_steps},
             {"max_n", limits.max_n},
             {"max_prompt_characters", limits.max_prompt_characters}}},

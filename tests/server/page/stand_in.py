@@ -36,7 +36,7 @@ MODELS = [
 ]
 CAPABILITIES = {
     "version": "0.0", "previews": True, "loras": ["crayon", "ink"],
-    "limits": {"max_width": 2048, "max_height": 2048, "max_pixels": 2048 * 2048, "max_frames": 161, "max_steps": 100,
+    "limits": {"max_width": 2048, "max_height": 2048, "max_pixels": 2048 * 2048, "max_frames": 161, "max_video_pixels": 80_000_000, "max_steps": 100,
                "max_n": 8, "max_prompt_characters": 10000},
     "schedulers": [{"name": "dpmsolver++", "description": "of the second order"}, {"name": "flow-euler", "description": "Euler"}],
     "image_formats": ["png", "jpeg", "webp"], "video_formats": ["mp4", "webm", "webp", "gif"],
