@@ -83,6 +83,16 @@ class Looks(PageCase):
         self.assertNotIn(("button", "Generate"), inside, "what is behind the dialog is out of reach")
         self.finish()
 
+    def test_the_page_ends_where_its_content_does(self):
+        self.open(self.serve().url)
+        chromium.run("document.querySelector('details').open = true")
+        for width in (1280, 390):
+            chromium.size(width, 700, phone=width < 500)
+            height, end = chromium.run("""return [document.documentElement.scrollHeight,
+                Math.max(innerHeight, document.querySelector('main').getBoundingClientRect().bottom + scrollY)]""")
+            self.assertLessEqual(height, end + 1, f"there is nothing to scroll to, {width} pixels wide")
+        self.finish()
+
     def test_phones(self):
         self.full()
         for width in (320, 390):
