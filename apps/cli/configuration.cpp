@@ -117,6 +117,15 @@ bool is_weak(const config::Value& value) {
          value.origin.source == config::Origin::Source::kVariable;
 }
 
+// "~/x" where a file or a folder is named: of what is typed a shell has made a path.
+void expand_home(const ValueHint& hint, std::vector<std::string>& texts) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || (hint.kind != ValueHint::Kind::kFile && hint.kind != ValueHint::Kind::kFolder)) return;
+  for (std::string& text : texts) {
+    if (text.starts_with("~/")) text.replace(0, 1, home);
+  }
+}
+
 // Values of files and variables that count for nothing here.
 bool left_out(const ConfigKey& key, const config::Value& value, const config::Configuration& c) {
   if (c.find("input.from") != nullptr && is_weak(value) && said_by_picture(key.path)) return true;
@@ -165,8 +174,9 @@ std::vector<FilledOption> fill_options(const std::string& command, const OptionT
         value->origin.source == config::Origin::Source::kOption || left_out(entry.key, *value, c)) {
       continue;
     }
-    const std::vector<std::string> texts = config::option_texts(*value, entry.key.type);
+    std::vector<std::string> texts = config::option_texts(*value, entry.key.type);
     if (texts.empty()) continue;
+    expand_home(table.hints.at(entry.option), texts);
     entry.store(texts);
     filled.push_back(
         {.name = entry.name, .path = entry.key.path, .text = texts.front(), .origin = value->origin.str()});

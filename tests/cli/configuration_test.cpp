@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "cli/command_line.h"
@@ -22,13 +23,23 @@ using nlohmann::json;
 // A variable of the environment for the time of a test.
 class Variable {
  public:
-  Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
-  ~Variable() { unsetenv(name_); }
+  Variable(const char* name, const char* value) : name_(name) {
+    if (const char* before = getenv(name)) before_ = before;
+    setenv(name, value, 1);
+  }
+  ~Variable() {
+    if (before_) {
+      setenv(name_, before_->c_str(), 1);
+    } else {
+      unsetenv(name_);
+    }
+  }
   Variable(const Variable&) = delete;
   Variable& operator=(const Variable&) = delete;
 
  private:
   const char* name_;
+  std::optional<std::string> before_;
 };
 
 class Configured : public ProgramFixture {
@@ -65,6 +76,18 @@ TEST_F(Configured, AFileGivesWhatIsNotTyped) {
   EXPECT_EQ(fake_engine().load.lora[0].scale, 0.5);
   EXPECT_TRUE(fake_engine().load.fuse_lora);
   EXPECT_EQ(fake_engine().threads, 3);
+}
+
+TEST_F(Configured, PathsMayBeginAtHome) {
+  const Variable home("HOME", "/home/fox");
+  const std::string file = write(
+      "c.yaml", "model: {model: ~/m, lora: [~/a.st:0.5, x~/b.st]}\nprompt: {prompt: ~/a fox}\noutput: {quiet: true}\n");
+  const Outcome o = image({"--config", file});
+  ASSERT_EQ(o.code, kExitDone) << o.err;
+  EXPECT_EQ(fake_engine().model, "/home/fox/m");
+  EXPECT_EQ(fake_engine().load.lora.at(0).path, "/home/fox/a.st");
+  EXPECT_EQ(fake_engine().load.lora.at(1).path, "x~/b.st");
+  EXPECT_EQ(request().prompt, std::vector<std::string>{"~/a fox"});
 }
 
 TEST_F(Configured, TheSameFileServesOtherCommands) {
