@@ -67,8 +67,9 @@ class Interpolation {
       }
       if (value.scalar()) set_kind(value, path);
     } catch (const Unusable&) {
-      // Neither the text nor what else refers to it says more.
-      value = {.kind = Value::Kind::kNull, .origin = value.origin};
+      // Neither the text nor what else refers to it says more. A part keeps it: any text with a reference may stand
+      // there.
+      if (whole_) value = {.kind = Value::Kind::kNull, .origin = value.origin};
     }
     active_.pop_back();
   }

@@ -16,7 +16,7 @@ namespace swan::config {
 /// the braces: a configuration gives the same today and tomorrow.
 /// @param whole  false: `root` is a part, to which variables and other layers will add. What refers to a variable that
 /// is
-///               not set, or to a key without a value, becomes null, and is no problem where the schema has such a key
+///               not set, or to a key of the schema without a value, stays as it is and is no problem
 void interpolate(Value& root, const Schema& schema, const Variables& variables, bool whole, Problems& problems);
 
 }  // namespace swan::config

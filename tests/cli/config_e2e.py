@@ -32,6 +32,14 @@ class Config(ProgramTest):
         for preset in presets:
             self.assertTrue(preset.read_text().startswith("# yaml-language-server: $schema=swan.schema.json\n# "), preset)
 
+    def test_the_example_of_the_documentation(self):
+        text = (SOURCE / "docs" / "CONFIG.md").read_text().split("```yaml\n")[1].split("```")[0]
+        self.assertIn("${env:HOME}", text)
+        self.swan("config", "validate", self.write("studio.yaml", text))
+        shown = self.shown("--config", "studio.yaml", "--env", "dev")
+        self.assertEqual(shown["model"]["lora"], [os.environ["HOME"] + "/loras/ink.safetensors:0.8"])
+        self.assertEqual(shown["sampling"]["num_inference_steps"], 4)
+
     def test_presets_inherit_and_name_their_models(self):
         sprint = self.shown("--config", "sana-sprint-1.6b")
         self.assertEqual(sprint["model"]["model"], "Efficient-Large-Model/Sana_Sprint_1.6B_1024px_diffusers")

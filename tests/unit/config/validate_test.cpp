@@ -112,7 +112,12 @@ TEST_F(Validate, ChecksWhatNothingElseCouldMend) {
   const std::string part =
       write("part.yaml",
             "model: {model: '${env:NOT_SET}', dtype: '${env:TYPE:-f32}', lora: '${model.model}/x'}\n"
-            "sampling: {width: '${variables.side}', height: '${sampling.width}'}\n");
+            "sampling: {width: '${variables.side}', height: '${sampling.width}', seed: ['${env:NOT_SET}', 1]}\n"
+            "environments: {e: {model: {lora: ['${env:NOT_SET}/x'], memory_budget: '${env:NOT_SET}', fuse: "
+            "'${env:NOT_SET}'},\n"
+            "                   sampling: {sigmas: '1,${sampling.angle}', angle: '${env:NOT_SET}', steps: "
+            "'${variables.n}'},\n"
+            "                   variables: {n: '${env:NOT_SET}'}}}\n");
   EXPECT_NO_THROW(check_files({part}, "", schema_));
   write("base.yaml", "sampling: {width: '${sampling.height}'}\nvariables: {n: many}\n");
   const std::string bad = write("bad.yaml",
