@@ -2,6 +2,7 @@
 
 import { ApiError, Unreachable } from './api.js';
 import { readEvents } from './events.js';
+import { loadJobs, saveJobs } from './storage.js';
 
 // A browser opens six connections to a server, for all its tabs: most of them are for pictures.
 const kMostStreams = 2;
@@ -12,7 +13,8 @@ export const isFinished = (job) => kEnds.has(job.status);
 
 const byAge = (a, b) => a.job.created_at - b.job.created_at || (a.job.id < b.job.id ? -1 : 1);
 
-/// Entries are {job: the server's, preview: a data: URL or null, watched: whether it was seen unfinished here}.
+/// Entries are {job: the server's, preview: a data: URL or null, watched: whether its end is to be told here, since it was
+/// seen unfinished, or is one of this tab's that failed}.
 /// Events, with detail {entry}: "status" when one is new or its status or place changes, "progress", "preview",
 /// "removed"; "listed" when the list was read, without detail.
 export class Jobs extends EventTarget {
@@ -21,6 +23,7 @@ export class Jobs extends EventTarget {
   #entries = new Map();
   #streams = new Map();  // by id: AbortController
   #failures = 0;
+  #own = loadJobs();  // ids of this tab's
   #wake = () => {};
 
   constructor(api) {
@@ -49,7 +52,7 @@ export class Jobs extends EventTarget {
       entry = {
         job,
         preview: null,
-        watched: !isFinished(job),
+        watched: !isFinished(job) || (job.status === 'failed' && this.#own.has(job.id)),
         added: performance.now(),
         lastEvent: null,
         streamAfter: 0,
@@ -76,8 +79,18 @@ export class Jobs extends EventTarget {
   /// Sends a request. @throws ApiError, Unreachable
   async submit(request) {
     const entry = this.#update(await this.#api.json('POST', 'v1/jobs', { body: request, ask: true }));
+    this.#own.add(entry.job.id);
+    saveJobs(this.#own);
     this.#look();
     return entry;
+  }
+
+  /// A failed one has been seen.
+  putAway(id) {
+    this.get(id).watched = false;
+    this.#own.delete(id);
+    saveJobs(this.#own);
+    this.#tell('status', this.get(id));
   }
 
   async cancel(id) {

@@ -9,7 +9,6 @@ export class Stage {
   #jobs;
   #actions;
   #cards = new Map();  // by id
-  #dismissed = new Set();
 
   /// @param actions  {open(id, index), use(job), again(job), cancel(id)}
   constructor(jobs, actions) {
@@ -26,7 +25,7 @@ export class Stage {
 
   // Running ones, what failed until it is put away, those that wait, and the last that was made.
   #chosen() {
-    const all = this.#jobs.all().filter((entry) => entry.watched && !this.#dismissed.has(entry.job.id));
+    const all = this.#jobs.all().filter((entry) => entry.watched);
     const of = (status) => all.filter((entry) => entry.job.status === status);
     const done = of('succeeded').sort((a, b) => a.job.finished_at - b.job.finished_at);
     return [...of('running'), ...of('failed'), ...of('queued'), ...done.slice(-1)];
@@ -113,10 +112,7 @@ export class Stage {
       card.actions.replaceChildren(
         button('Try again', 'reuse', () => act.again(job), { name: `Try again: ${about}` }),
         button('Use these', null, () => act.use(job), { name: `Use these settings: ${about}` }),
-        button('Put away', 'close', () => {
-          this.#dismissed.add(job.id);
-          this.#arrange();
-        }, { name: `Put away: ${about}` }),
+        button('Put away', 'close', () => this.#jobs.putAway(job.id), { name: `Put away: ${about}` }),
       );
     }
     if (focused) card.actions.querySelector('button')?.focus();

@@ -2,6 +2,8 @@
 
 const kSettings = 'swan.settings';
 const kKey = 'swan.key';
+const kJobs = 'swan.jobs';
+const kMostJobs = 50;
 
 function attempt(action) {
   try {
@@ -17,6 +19,16 @@ export function loadSettings() {
 }
 export function saveSettings(settings) {
   attempt(() => localStorage.setItem(kSettings, JSON.stringify(settings)));
+}
+
+/// Ids of the jobs that this tab has sent lately, so that after a reload, which phones do by themselves, it still says
+/// which of them failed.
+export function loadJobs() {
+  const value = attempt(() => JSON.parse(sessionStorage.getItem(kJobs)));
+  return new Set(Array.isArray(value) ? value : []);
+}
+export function saveJobs(ids) {
+  attempt(() => sessionStorage.setItem(kJobs, JSON.stringify([...ids].slice(-kMostJobs))));
 }
 
 /// The API key, kept until the tab is closed and only where its owner asked for that.
