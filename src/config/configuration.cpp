@@ -116,7 +116,8 @@ void check(const Files& files, const Validator& validator) {
               fmt::format("the configuration files name more than {} environments; take some out.", kMaxEnvironments));
 }
 
-// Adds what is wrong with these layers of files together, whatever variables and other files may add to them.
+// Adds what is wrong with these layers of files together, whatever other files may add to them. Variables have their
+// defaults.
 void check_together(const std::vector<FileLayer>& files, const Schema& schema, const Validator& validator,
                     Problems& problems) {
   Configuration c;

@@ -34,7 +34,7 @@ struct Configuration {
 [[nodiscard]] Configuration resolve(const Inputs& inputs, const Schema& schema);
 
 /// Checks files, each by itself with those that it extends, in all environments: their YAML, every key and value, and
-/// of references what no variable and no other file could mend.
+/// of references what no other file could mend, with the defaults of variables.
 /// @throws Error as resolve does
 void check_files(const std::vector<std::string>& files, const std::string& presets, const Schema& schema);
 

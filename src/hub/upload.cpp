@@ -130,6 +130,7 @@ class Uploading {
       request.url = address;
       request.body = body.dump();
       request.silence = kPatience;
+      request.signed_address = true;
       request.headers = {{"Accept", "application/vnd.git-lfs+json"}, {"Content-Type", "application/vnd.git-lfs+json"}};
       const HttpAnswer answer = api.send(request);
       if (answer.status < 200 || answer.status >= 300) api.refuse(answer, "", file.path);

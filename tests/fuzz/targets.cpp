@@ -176,10 +176,17 @@ bool read_as_configuration(std::string_view bytes) {
     config::throw_any(problems);
     std::erase_if(c.root.members,
                   [](const config::Member& m) { return m.key == "extends" || m.key == "environments"; });
+    config::Value part = c.root;
+    config::Problems of_part;
+    config::interpolate(part, schema, {}, /*whole=*/false, of_part);
+    validator.check(part, of_part);
     config::interpolate(c.root, schema, variables, /*whole=*/true, problems);
     config::throw_any(problems);
     validator.check(c.root, problems);
     config::throw_any(problems);
+    const bool defaults = bytes.find(":-") != std::string_view::npos;  // are those of the part alone
+    if (!defaults && !of_part.empty())
+      throw std::runtime_error("a part is refused that makes a good whole: " + of_part.front().str());
     for (const char* path : {"sampling.seed", "sampling.sigmas", "model.lora", "model.fuse_lora"}) {
       if (const config::Value* value = c.find(path)) {
         static_cast<void>(config::option_texts(*value, schema.find(path)->type));
