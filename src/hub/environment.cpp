@@ -39,6 +39,22 @@ std::string home_of(const Variables& variables) {
   return found->pw_dir;
 }
 
+// The certificates that this system trusts, where libcurl may not look for them: it knows the place of the system that
+// it was built on, and the archive of Swan brings Debian's along. Empty: none are found.
+std::string system_certificates() {
+  for (const char* path : {
+           "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Arch, Gentoo
+           "/etc/pki/tls/certs/ca-bundle.crt",                   // Fedora, RHEL
+           "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 9 and newer
+           "/etc/ssl/ca-bundle.pem",                             // openSUSE
+           "/etc/ssl/cert.pem"                                   // Alpine
+       }) {
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) return path;
+  }
+  return "";
+}
+
 // "~" and "$NAME" in a path, as Python's expanduser and expandvars.
 std::string expanded(std::string path, const Variables& variables) {
   if (path == "~" || path.starts_with("~/")) path = home_of(variables) + path.substr(1);
@@ -143,6 +159,7 @@ Environment read_environment(const HubOptions& options, const Variables& variabl
   env.symlinks = !is_true(value_of(variables, "HF_HUB_DISABLE_SYMLINKS"));
   for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"})
     if (env.certificates.empty()) env.certificates = value_of(variables, name);
+  if (env.certificates.empty()) env.certificates = system_certificates();
   constexpr int kMostConnections = 64;
   if (options.connections < 1 || options.connections > kMostConnections)
     fail(ErrorCode::kInvalidArgument, "{} connections were asked for, but there can be 1 to {}.", options.connections,

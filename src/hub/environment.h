@@ -22,7 +22,7 @@ struct Environment {
   std::string token_source;  ///< for messages: "HF_TOKEN" or the path of a file; never the token
   bool offline = false;
   bool symlinks = true;      ///< not $HF_HUB_DISABLE_SYMLINKS
-  std::string certificates;  ///< file of certificates to trust instead of the system's; empty: those
+  std::string certificates;  ///< file of those to trust: $SSL_CERT_FILE, else the system's; empty: where libcurl looks
   int connections = 8;
   std::chrono::seconds answer_timeout{10};      ///< $HF_HUB_ETAG_TIMEOUT: without any answer
   std::chrono::seconds silence_timeout{10};     ///< $HF_HUB_DOWNLOAD_TIMEOUT: without a byte
