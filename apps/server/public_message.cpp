@@ -35,7 +35,8 @@ std::string public_message(const std::string& message, const ServerSettings& set
   std::string result;
   for (size_t at = 0; at < text.size();) {
     const bool begins = text[at] == '/' && (at == 0 || kBefore.find(text[at - 1]) != std::string_view::npos) &&
-                        at + 1 < text.size() && kAfter.find(text[at + 1]) == std::string_view::npos;
+                        at + 1 < text.size() && text[at + 1] != '/' &&  // of a URL
+                        kAfter.find(text[at + 1]) == std::string_view::npos;
     if (!begins) {
       result += text[at++];
       continue;

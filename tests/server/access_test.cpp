@@ -180,6 +180,7 @@ TEST(PublicMessage, NamesNoPaths) {
            {"cannot write '/home/me/.local/state/new/job_x/0.mp4': no room", "cannot write '0.mp4': no room"},
            {"(/tmp/x/) and /y,/z/w", "(x/) and y,w"},
            {"width/height 1/2 / 3, and/or /", "width/height 1/2 / 3, and/or /"},
+           {"see https://example.org/a/b", "see https://example.org/a/b"},
            {"", ""}}) {
     EXPECT_EQ(public_message(message, settings), expected);
   }
