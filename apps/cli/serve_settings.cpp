@@ -189,7 +189,7 @@ void set_limits(const ServeArguments& a, ServerSettings& settings) {
   if (a.max_body) settings.http.body_bytes = parse_bytes("--max-body", *a.max_body, 1024);
   const auto set_seconds = [](const char* option, const std::optional<std::string>& text, int64_t low,
                               std::chrono::seconds& value) {
-    if (text) value = std::chrono::seconds(parse_integer(option, *text, low, 7 * 86400));
+    if (text) value = std::chrono::seconds(parse_integer(option, *text, low, int64_t{7} * 86400));
   };
   set_seconds("--request-timeout", a.request_timeout, 1, settings.request_timeout);
   set_seconds("--drain-timeout", a.drain_timeout, 0, settings.drain_timeout);

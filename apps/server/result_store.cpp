@@ -113,7 +113,7 @@ std::vector<JobPointer> ResultStore::load(const std::function<void(const std::st
 }
 
 std::string ResultStore::begin(const std::string& job_id) {
-  const std::string path = directory_ + "/new/" + job_id;
+  std::string path = directory_ + "/new/" + job_id;
   std::error_code error;
   fs::remove_all(path, error);
   make_private_folder(path);
