@@ -102,7 +102,9 @@ class Proxy(ServerTest):
 
         # Who asks is known, and what they claim to be is not believed.
         self.ask("GET", "/v1/models", **{"X-Forwarded-For": "203.0.113.9"})
-        clients = {line["client"] for line in self.server.log_lines() if line.get("path") == "/v1/models"}
+        clients, deadline = set(), time.monotonic() + 20
+        while not clients and time.monotonic() < deadline:  # it is logged once it is answered
+            clients = {line["client"] for line in self.server.log_lines() if line.get("path") == "/v1/models"}
         self.assertEqual(clients, {"127.0.0.1"})
 
         # Large bodies are refused, by whichever is first.
