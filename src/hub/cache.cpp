@@ -131,7 +131,7 @@ bool CachedRepo::has(const std::string& commit, const std::string& path) const {
   return fs::is_regular_file(snapshot(commit) + "/" + path, error);
 }
 
-void CachedRepo::link(const std::string& commit, const std::string& path, const std::string& etag) const {
+void CachedRepo::link(const std::string& commit, const std::string& path, const std::string& etag, bool moves) const {
   const fs::path pointer = snapshot(commit) + "/" + path;
   const fs::path content = blob(etag);
   make_folder(pointer.parent_path());
@@ -149,6 +149,10 @@ void CachedRepo::link(const std::string& commit, const std::string& path, const 
   if (!symlinks_ || error) {
     error = {};
     fs::create_hard_link(content, temporary, error);
+    if (error && moves) {
+      fs::rename(content, pointer, error);
+      if (!error) return;
+    }
     if (error) {
       error = {};
       fs::copy_file(content, temporary, error);

@@ -40,8 +40,9 @@ class CachedRepo {
   /// Paths in a snapshot whose content is there; empty when there is no such snapshot.
   [[nodiscard]] std::set<std::string> files(const std::string& commit) const;
   [[nodiscard]] bool has(const std::string& commit, const std::string& path) const;
-  /// Puts a path of a snapshot in front of a blob that is there. @throws Error kIo
-  void link(const std::string& commit, const std::string& path, const std::string& etag) const;
+  /// Puts a path of a snapshot in front of a blob that is there. @param moves  where the file system has no links the
+  /// blob itself may go there, as huggingface_hub has it, instead of a copy  @throws Error kIo
+  void link(const std::string& commit, const std::string& path, const std::string& etag, bool moves = false) const;
 
  private:
   std::string cache_, folder_, locks_;

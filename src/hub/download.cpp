@@ -156,9 +156,12 @@ class Download {
     });
     const std::string path = cache_.blob(blob.file.etag);
     std::error_code error;
-    if (fs::is_regular_file(path, error)) {
+    // Another process may have brought it meanwhile, and where there are no links, into the snapshot.
+    const bool linked = std::all_of(blob.paths.begin(), blob.paths.end(),
+                                    [&](const std::string& name) { return cache_.has(commit_, name); });
+    if (linked || fs::is_regular_file(path, error)) {
       progress_.add_present(blob.file.size);
-      finish(blob);
+      finish(blob, linked, false);
       return;
     }
     auto partial = std::make_unique<PartialFile>(path, blob.file.size);
@@ -346,7 +349,7 @@ class Download {
       }
     }
     blob.partial->commit();
-    finish(blob);
+    finish(blob, false, true);
   }
 
   std::string digest_of_file(const Blob& blob, DigestKind kind) {
@@ -364,10 +367,10 @@ class Download {
     return digest.finish();
   }
 
-  // The blob is there: the snapshot gets its paths.
-  void finish(Blob& blob) {
+  // The blob is there: the snapshot gets its paths. @param fresh  nobody else can have found it yet
+  void finish(Blob& blob, bool linked, bool fresh) {
     for (const std::string& path : blob.paths) {
-      cache_.link(commit_, path, blob.file.etag);
+      if (!linked) cache_.link(commit_, path, blob.file.etag, fresh && path == blob.paths.back());
       progress_.end_file();
     }
     {

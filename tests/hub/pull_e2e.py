@@ -454,6 +454,27 @@ class Faults(HubTest):
         self.assertEqual(self.content(), self.weights)
 
 
+    def test_a_file_system_without_links(self):
+        if shutil.which("cc") is None:
+            self.skipTest("there is no compiler")
+        calls = ("symlink(const char*a,const char*b)", "symlinkat(const char*a,int d,const char*b)",
+                 "link(const char*a,const char*b)", "linkat(int c,const char*a,int d,const char*b,int e)")
+        (self.folder / "no.c").write_text("#include <errno.h>\n" + "".join(
+            f"int {call} {{ errno = EPERM; return -1; }}\n" for call in calls))
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", "no.so", "no.c"], cwd=self.folder, check=True)
+        without = {"LD_PRELOAD": str(self.folder / "no.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        self.hub.repos["org/model"].commit("main", {"config.json": b"{}", "a/config.json": b"{}",
+                                                    "model.safetensors": self.weights})
+        self.pull("org/model", "--include", "*", env=without)
+        self.assertEqual(self.content(), self.weights)
+        self.assertEqual((self.snapshot() / "a" / "config.json").read_bytes(), b"{}")
+        kept = sum(path.stat().st_size for path in self.repo_folder().rglob("*") if path.is_file() and path.parent.name != "refs")
+        self.assertEqual(kept, len(self.weights) + 4, "the weights are there once")
+        with self.hub.counted() as lines:
+            self.pull("org/model", env=without)
+        self.assertEqual(len(lines), 1)
+
+
 class Interrupted(HubTest):
     def setUp(self):
         super().setUp()
