@@ -201,10 +201,26 @@ class Choice {
            "{} of {} holds only {}, pickled files, which can run code when they are loaded; use a revision or another "
            "repository with {}.safetensors.",
            folder, shelf_.model, fmt::join(there, ", "), stem);
-    fail(ErrorCode::kNotFound, "{}{} of {} has no weights {}{}; there {}: {}.",
+    fail(ErrorCode::kNotFound, "{}{} of {} has no weights {}{}; there {}: {}{}.",
          folder.empty() ? "the top" : "the folder ", folder, shelf_.model,
          variant.empty() ? "without a variant" : "of variant ", variant, there.size() == 1 ? "is" : "are",
-         there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", ")));
+         there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", ")), choice_of_variant(stem, there));
+  }
+
+  // "; choose with --variant fp16 ...", where such files are there.
+  static std::string choice_of_variant(const std::string& stem, const std::vector<std::string>& names) {
+    constexpr std::string_view kEnding = ".safetensors";
+    std::set<std::string> variants;
+    for (const std::string& name : names) {
+      if (!name.starts_with(stem + ".") || !name.ends_with(kEnding)) continue;
+      const size_t begin = stem.size() + 1;
+      if (begin + kEnding.size() >= name.size()) continue;  // it has none
+      std::string variant = name.substr(begin, name.size() - begin - kEnding.size());
+      constexpr size_t kShard = std::string_view("-00001").size();  // of "fp16-00001-of-00002"
+      if (const size_t of = variant.rfind("-of-"); of != std::string::npos && of > kShard) variant.erase(of - kShard);
+      variants.insert(std::move(variant));
+    }
+    return variants.empty() ? "" : fmt::format("; choose with --variant {}", fmt::join(variants, " or "));
   }
 
   [[noreturn]] void nothing_in(const std::string& folder) const {

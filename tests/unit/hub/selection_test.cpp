@@ -56,7 +56,10 @@ TEST_F(HubSelection, WhatIsMissingIsNamed) {
   files = whole_;
   files.erase("vae/diffusion_pytorch_model.safetensors");
   files.insert("vae/diffusion_pytorch_model.fp16.safetensors");
-  expect_error(ErrorCode::kNotFound, {"vae/", "diffusion_pytorch_model.fp16.safetensors"},
+  expect_error(ErrorCode::kNotFound, {"vae/", "diffusion_pytorch_model.fp16.safetensors; choose with --variant fp16."},
+               [&] { (void)needed_files(shelf(files), "", {}); });
+  files.insert("vae/diffusion_pytorch_model.bf16-00001-of-00002.safetensors");
+  expect_error(ErrorCode::kNotFound, {"; choose with --variant bf16 or fp16."},
                [&] { (void)needed_files(shelf(files), "", {}); });
   expect_error(ErrorCode::kInvalidArgument, {"'../x' is not a variant"},
                [&] { (void)needed_files(shelf(whole_), "", {.variant = "../x"}); });
