@@ -25,7 +25,10 @@ bool is_id(const std::string& text) noexcept {
 
 // "localhost" of "localhost:7860", "[::1]" of "[::1]:7860"
 std::string host_name(const std::string& host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  if (host.starts_with('[')) {
+    const size_t size = host.find(']') + 1;
+    return size == host.size() || host[size] == ':' ? host.substr(0, size) : host;
+  }
   return lower_case(host.substr(0, host.rfind(':')));
 }
 

@@ -329,7 +329,8 @@ class Access(ServerTest):
 
     def test_other_names_and_other_sites_are_refused(self):
         server = self.serve("--allowed-host", "swan.example.org")
-        self.assertEqual(server.ask("GET", "/healthz", headers={"Host": "rebound.example.com"})[0], 403)
+        for host in ("rebound.example.com", "localhost.example.com", "localhost@x", "[::1]x", "[::1", "127.0.0.1.example.com:80"):
+            self.assertEqual(server.ask("GET", "/healthz", headers={"Host": host})[0], 403, host)
         for host in ("localhost:1", "127.0.0.1", "[::1]:7860", "Swan.Example.org:443"):
             self.assertEqual(server.ask("GET", "/healthz", headers={"Host": host})[0], 200, host)
         for origin in ("https://evil.example.com", "null"):
