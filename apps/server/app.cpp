@@ -223,9 +223,10 @@ Response App::handle(const Request& request) {
   }));
 }
 
-Response App::refuse(const HeadError& error) {
+Response App::refuse(const HeadError& error, const Request* request) {
   const bool large = error.status == 413 || error.status == 414 || error.status == 431;
-  return finish(nullptr, error_response(error.path, error.status, large ? "too_large" : "bad_request", error.message));
+  return finish(request, error_response(request != nullptr ? request->path : "", error.status,
+                                        large ? "too_large" : "bad_request", error.message));
 }
 
 Response App::finish(const Request* request, Response response) const {

@@ -17,7 +17,7 @@ class App final : public HttpHandler {
 
   std::optional<Response> before_body(Request& request) override;
   Response handle(const Request& request) override;
-  Response refuse(const HeadError& error) override;
+  Response refuse(const HeadError& error, const Request* request) override;
   void finished(const Request* request, const Response& response, uint64_t bytes, double seconds) override;
 
  private:

@@ -356,6 +356,10 @@ class Access(ServerTest):
         self.assertIsNone(headers["Access-Control-Allow-Headers"])
         self.assertEqual(server.ask("POST", "/v1/jobs", {"prompt": "x"}, origin)[0], 202)
         self.assertEqual(server.ask("POST", "/v1/jobs", {"prompt": "x"}, {"Origin": "https://x.org"})[0], 403)
+        # A page may read why its body was refused, too.
+        status, headers, _ = server.ask("POST", "/v1/jobs", {"prompt": "x" * 1_050_000}, {**origin, "X-Request-Id": "large"})
+        self.assertEqual((status, headers["Access-Control-Allow-Origin"], headers["X-Request-Id"]),
+                         (413, origin["Origin"], "large"))
 
     def test_it_does_not_open_itself_to_the_network(self):
         def run(*options, **environment):

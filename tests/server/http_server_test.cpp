@@ -52,7 +52,9 @@ class Echo final : public HttpHandler {
     }
     return {.body = request.method + " " + request.path + " " + request.body};
   }
-  Response refuse(const HeadError& error) override { return {.status = error.status, .body = error.message}; }
+  Response refuse(const HeadError& error, const Request*) override {
+    return {.status = error.status, .body = error.message};
+  }
   void finished(const Request*, const Response&, uint64_t, double) override { ++answered; }
 
   std::atomic<int> answered{0}, streams_ended{0}, waits_ended{0};

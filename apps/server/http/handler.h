@@ -13,7 +13,6 @@ namespace swan::server {
 struct HeadError {
   int status = 400;
   std::string message;
-  std::string path = {};  ///< as far as it is known
 };
 
 /// What answers requests. Called on the connections' threads, several at once.
@@ -24,8 +23,9 @@ class HttpHandler {
   [[nodiscard]] virtual std::optional<Response> before_body(Request& request) = 0;
   [[nodiscard]] virtual Response handle(const Request& request) = 0;
   /// An answer to what is no request: a status from 400 and why.
-  [[nodiscard]] virtual Response refuse(const HeadError& error) = 0;
-  /// Once it has been sent, or could not be. @param request  null for what refuse() answered
+  /// @param request  null where the head could not be read
+  [[nodiscard]] virtual Response refuse(const HeadError& error, const Request* request) = 0;
+  /// Once it has been sent, or could not be. @param request  null where the head could not be read
   virtual void finished(const Request* request, const Response& response, uint64_t bytes, double seconds) = 0;
 };
 

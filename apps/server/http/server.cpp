@@ -136,7 +136,7 @@ void HttpServer::Sessions::take(tcp::socket socket) {
 }
 
 void HttpServer::Sessions::refuse(tcp::socket& socket) const {
-  Response response = context_.handler.refuse({503, "too many connections are open; try again"});
+  Response response = context_.handler.refuse({503, "too many connections are open; try again"}, nullptr);
   response.with("Retry-After", "1");
   const std::string text = Answer(nullptr, response, false).text();
   // Into the empty buffer of a new socket, so that nothing here waits for a stranger.

@@ -106,9 +106,8 @@ bool Session::refuse(const beast::error_code& error, const char* late, const Req
   return refuse(refusal_of(error), request);
 }
 
-bool Session::refuse(HeadError error, const Request* request) {
-  if (request != nullptr) error.path = request->path;
-  (void)answer(request, context_.handler.refuse(error), false);
+bool Session::refuse(const HeadError& error, const Request* request) {
+  (void)answer(request, context_.handler.refuse(error, request), false);
   connection_.linger();
   return false;
 }

@@ -36,7 +36,7 @@ class Session {
   [[nodiscard]] bool answer_early(const RequestParser& parser, const Request& request, const Response& response);
   [[nodiscard]] beast::error_code read_body(RequestParser& parser, const Request& request);
   [[nodiscard]] bool refuse(const beast::error_code& error, const char* late, const Request* request);
-  [[nodiscard]] bool refuse(HeadError error, const Request* request);
+  [[nodiscard]] bool refuse(const HeadError& error, const Request* request);
   [[nodiscard]] bool answer(const Request* request, const Response& response, bool keep_alive);
 
   SessionContext& context_;
