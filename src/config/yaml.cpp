@@ -196,7 +196,7 @@ class Builder final : public YAML::EventHandler {
 }  // namespace
 
 Value read_yaml(std::string_view text, const Origin& origin, Problems& problems) {
-  const Value nothing{.kind = Value::Kind::kMap, .origin = origin};
+  Value nothing{.kind = Value::Kind::kMap, .origin = origin};
   const auto refuse = [&](std::string message) {
     Origin start = origin;
     start.line = start.column = 1;

@@ -159,7 +159,7 @@ HttpAnswer HttpClient::send_once(const HttpRequest& request, const Url& url) {
   curl_slist* lines = api.f_curl_slist_append(nullptr, "Accept-Encoding: identity");
   const auto add = [&](const std::string& line) { lines = api.f_curl_slist_append(lines, line.c_str()); };
   add("Expect:");
-  for (const auto& [name, value] : request.headers) add(name + ": " + value);
+  for (const auto& [name, value] : request.headers) add(fmt::format("{}: {}", name, value));
   if (!env_.token.empty() && url.same_origin(env_.endpoint)) add("Authorization: Bearer " + env_.token);
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> owned(
       lines, [](curl_slist* list) { curl().f_curl_slist_free_all(list); });

@@ -136,15 +136,13 @@ class Choice {
       return std::any_of(names.begin(), names.end(),
                          [&](const std::string& name) { return has(folder + c.name + "/" + name); });
     };
-    const auto must_lack = [&](const io::Component& c) {
-      for (const std::string& name : io::weight_file_names(c.weight_stem(), options_.variant))
-        (void)has_or_lacks(folder + c.name + "/" + name);
-    };
     if (options_.variant.empty() || offers(component)) return options_.variant;
     const bool elsewhere = std::any_of(components_.begin(), components_.end(),
                                        [&](const io::Component& c) { return c.has_weights() && offers(c); });
     if (!elsewhere) return options_.variant;
-    must_lack(component);
+    const std::string below = folder + component.name + "/";
+    for (const std::string& name : io::weight_file_names(component.weight_stem(), options_.variant))
+      (void)has_or_lacks(below + name);
     return "";
   }
 
