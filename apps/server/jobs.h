@@ -39,7 +39,8 @@ class Jobs {
   [[nodiscard]] bool draining() const noexcept { return draining_; }
 
   [[nodiscard]] Gauges gauges() const;
-  /// Seconds until there is room in the queue, estimated from what the running jobs have left, or what those before took.
+  /// Seconds until there is room in the queue, estimated from what the running jobs have left, or what those before
+  /// took.
   [[nodiscard]] int retry_after() const;
 
  private:
