@@ -17,6 +17,8 @@ configure_package_config_file(cmake/swanConfig.cmake.in ${PROJECT_BINARY_DIR}/sw
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/swanConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/swanConfig.cmake ${PROJECT_BINARY_DIR}/swanConfigVersion.cmake
         DESTINATION ${swan_package_dir})
+# Debian wants one in each package.
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libswan-dev RENAME copyright)
 
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME runtime)
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/swan)
