@@ -43,6 +43,25 @@ std::vector<std::string> with_empty_values_apart(const std::vector<std::string>&
   return out;
 }
 
+// "--config base.yaml studio.yaml" for "--config base.yaml --config studio.yaml". Of what follows the first only what
+// is named as such a file is one: an option that took every word would take the prompt too.
+std::vector<std::string> with_config_files_apart(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kOption = "--config";
+  std::vector<std::string> out;
+  bool options = true;
+  bool listed = false;  // the arguments before are the option and its values
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") options = false;
+    const bool first = i > 0 && arguments[i - 1] == kOption;
+    const bool file = !argument.starts_with('-') && (argument.ends_with(".yaml") || argument.ends_with(".yml"));
+    if (options && listed && file && !first) out.emplace_back(kOption);
+    listed = argument == kOption || argument.starts_with("--config=") || (listed && (first || file));
+    out.push_back(argument);
+  }
+  return out;
+}
+
 std::vector<std::string> command_names(const CLI::App& program) {
   std::vector<std::string> names;
   for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
@@ -160,7 +179,7 @@ Arguments CommandLine::parse(const std::vector<std::string>& arguments) {
   const auto command_name = [&]() { return parsed_command() == &app ? std::string() : parsed_command()->get_name(); };
   Arguments& result = state_->arguments;
   try {
-    std::vector<std::string> reversed = with_empty_values_apart(arguments);
+    std::vector<std::string> reversed = with_empty_values_apart(with_config_files_apart(arguments));
     std::reverse(reversed.begin(), reversed.end());
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {

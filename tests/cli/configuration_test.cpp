@@ -78,6 +78,27 @@ TEST_F(Configured, AFileGivesWhatIsNotTyped) {
   EXPECT_EQ(fake_engine().threads, 3);
 }
 
+TEST_F(Configured, OneOptionTakesSeveralFiles) {
+  const std::string base = write("base.yaml", "sampling: {num_inference_steps: 7, guidance_scale: 2}\n");
+  const std::string studio = write("studio.yml", "sampling: {guidance_scale: 3}\n");
+  const std::string last = write("last.yaml", "sampling: {seed: 4}\n");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--config", base, studio, last, "a fox"},
+        {"a fox", "--config=" + base, studio, last},
+        {"--config", "sana-1.6b-1024", base, studio, "--config", last, "a fox"}}) {
+    fake_engine().request = {};
+    ASSERT_EQ(image(arguments).code, kExitDone);
+    EXPECT_EQ(request().prompt, std::vector<std::string>{"a fox"});
+    EXPECT_EQ(request().num_inference_steps, 7);
+    EXPECT_EQ(request().guidance_scale, 3);
+    EXPECT_EQ(request().seed, std::vector<uint64_t>{4});
+  }
+  // What is no file's name is what it would be without the option; after "--" everything is.
+  EXPECT_EQ(image({"--config", base, "a fox", studio}).code, kExitUsage);
+  ASSERT_EQ(run_swan({"image", "-o", path("x.png"), "--config", base, "--", "fox.yaml"}).code, kExitDone);
+  EXPECT_EQ(request().prompt, std::vector<std::string>{"fox.yaml"});
+}
+
 TEST_F(Configured, PathsMayBeginAtHome) {
   const Variable home("HOME", "/home/fox");
   const std::string file = write(
