@@ -96,7 +96,10 @@ void HttpServer::Sessions::accept() {
   acceptor_.async_accept([this](beast::error_code error, tcp::socket socket) {
     if (context_.stopping) return;
     if (!error) {
-      take(std::move(socket));
+      try {
+        take(std::move(socket));
+      } catch (const std::exception&) {  // out of memory; the connection is all that is lost
+      }
       accept();
       return;
     }
@@ -114,24 +117,28 @@ void HttpServer::Sessions::take(tcp::socket socket) {
   const std::string address = peer.to_string();
   const std::lock_guard lock(mutex_);
   if (context_.stopping) return;
-  const auto found = of_address_.find(address);
-  const int of_address = found == of_address_.end() ? 0 : found->second;
+  const auto of_address = of_address_.try_emplace(address, 0).first;
+  const auto forget = [&] {
+    if (of_address->second == 0) of_address_.erase(of_address);
+  };
   if (open_ >= context_.limits.connections ||
-      (!peer.is_loopback() && of_address >= context_.limits.connections_of_one_address)) {
+      (!peer.is_loopback() && of_address->second >= context_.limits.connections_of_one_address)) {
+    forget();
     return refuse(socket);
   }
-  const auto entry = entries_.emplace(entries_.end(), context_, std::move(socket), address);
+  Entries entries;  // until its thread runs
   try {
-    ++of_address_[address];
+    entries.emplace_back(context_, std::move(socket), address);
+    const auto entry = entries.begin();
     entry->thread = std::thread([this, entry] {
       entry->session.run();
       asio::post(io_, [this, entry] { remove(entry); });
     });
-  } catch (const std::system_error&) {  // no thread to be had; the client sees its connection end
-    if (--of_address_[address] == 0) of_address_.erase(address);
-    entries_.erase(entry);
-    return;
+  } catch (const std::exception&) {  // no memory or no thread to be had; the client sees its connection end
+    return forget();
   }
+  entries_.splice(entries_.end(), entries);
+  ++of_address->second;
   ++open_;
 }
 
