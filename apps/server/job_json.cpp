@@ -31,21 +31,27 @@ Json result_json(const JobResult& result) {
 
 Json time_or_null(double time) { return time > 0 ? Json(time) : Json(); }
 
+// The settings that a request need not have, by their names in JSON. @param visit  (name, optional)
+template <typename Request, typename Visit>
+void visit_settings(Request& request, const Visit& visit) {
+  visit("width", request.width);
+  visit("height", request.height);
+  visit("num_frames", request.num_frames);
+  visit("fps", request.fps);
+  visit("num_inference_steps", request.num_inference_steps);
+  visit("guidance_scale", request.guidance_scale);
+  visit("flow_shift", request.flow_shift);
+  visit("seed", request.seed);
+  visit("quality", request.quality);
+}
+
 JobRequest read_request(const Json& json) {
   JobRequest request;
   request.kind = json.at("kind") == "video" ? Kind::kVideo : Kind::kImage;
   request.model = json.at("model");
   request.prompt = json.at("prompt");
   request.negative_prompt = json.value("negative_prompt", "");
-  get(json, "width", request.width);
-  get(json, "height", request.height);
-  get(json, "num_frames", request.num_frames);
-  get(json, "fps", request.fps);
-  get(json, "num_inference_steps", request.num_inference_steps);
-  get(json, "guidance_scale", request.guidance_scale);
-  get(json, "flow_shift", request.flow_shift);
-  get(json, "seed", request.seed);
-  get(json, "quality", request.quality);
+  visit_settings(request, [&](const char* name, auto& value) { get(json, name, value); });
   request.n = json.at("n");
   request.scheduler = json.value("scheduler", "");
   request.format = json.at("format");
@@ -63,15 +69,7 @@ Json request_json(const JobRequest& request) {
                {"prompt", request.prompt},        {"n", request.n},
                {"format", request.format},        {"preview", request.preview}};
   if (!request.negative_prompt.empty()) json["negative_prompt"] = request.negative_prompt;
-  put(json, "width", request.width);
-  put(json, "height", request.height);
-  put(json, "num_frames", request.num_frames);
-  put(json, "fps", request.fps);
-  put(json, "num_inference_steps", request.num_inference_steps);
-  put(json, "guidance_scale", request.guidance_scale);
-  put(json, "flow_shift", request.flow_shift);
-  put(json, "seed", request.seed);
-  put(json, "quality", request.quality);
+  visit_settings(request, [&](const char* name, const auto& value) { put(json, name, value); });
   if (!request.scheduler.empty()) json["scheduler"] = request.scheduler;
   for (const LoraChoice& lora : request.loras) json["loras"].push_back({{"name", lora.name}, {"scale", lora.scale}});
   return json;

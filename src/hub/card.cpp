@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "hub/names.h"
 #include "io/system.h"
 #include "swan/hub.h"
@@ -39,8 +40,7 @@ std::string yaml(const std::string& text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
            c == '.' || c == '/';
   });
-  std::string word;
-  for (const char c : text) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string word = in_lower_case(text);
   constexpr std::array<std::string_view, 9> kOthers = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
   const bool is_word = plain && word.front() >= 'a' && word.front() <= 'z' &&
                        std::find(kOthers.begin(), kOthers.end(), word) == kOthers.end();

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "hub/libraries.h"
 #include "swan/version.h"
 
@@ -81,9 +82,7 @@ struct HttpClient::Exchange {
     }
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) return true;
-    std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    const std::string name = in_lower_case(std::string(line.substr(0, colon)));
     line.remove_prefix(colon + 1);
     while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
     std::string& value = answer.headers[name];

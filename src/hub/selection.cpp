@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "hub/names.h"
 #include "io/repository.h"
 #include "io/weight_files.h"
@@ -65,9 +66,7 @@ class Choice {
     constexpr std::array<std::string_view, 3> kNames = {"readme", "license", "notice"};
     for (const std::string& path : shelf_.files) {
       if (path.find('/') != std::string::npos) continue;
-      std::string name = path.substr(0, path.find('.'));
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+      const std::string name = in_lower_case(path.substr(0, path.find('.')));
       if (std::any_of(kNames.begin(), kNames.end(), [&](std::string_view n) { return name.starts_with(n); }))
         chosen_.insert(path);
     }

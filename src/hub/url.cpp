@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "core/text.h"
+
 namespace swan::hub {
 
 namespace {
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 int usual_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 
@@ -45,7 +40,7 @@ std::optional<Url> parse_url(std::string_view text) {
   const size_t colon = text.find("://");
   if (colon == std::string_view::npos || !is_clean(text)) return std::nullopt;
   Url url;
-  url.scheme = lowered(text.substr(0, colon));
+  url.scheme = in_lower_case(std::string(text.substr(0, colon)));
   if (url.scheme != "http" && url.scheme != "https") return std::nullopt;
   text.remove_prefix(colon + 3);
   const size_t end = std::min(text.find_first_of("/?#"), text.size());
@@ -61,7 +56,7 @@ std::optional<Url> parse_url(std::string_view text) {
     url.port = parse_port(authority.substr(port + 1));
     authority = authority.substr(0, port);
   }
-  url.host = lowered(authority);
+  url.host = in_lower_case(std::string(authority));
   if (url.host.empty() || url.port < 0) return std::nullopt;
   return url;
 }

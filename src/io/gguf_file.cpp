@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "io/gguf_header.h"
 #include "io/system.h"
 

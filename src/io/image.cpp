@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "io/image_codecs.h"
 #include "io/system.h"
 
@@ -24,9 +25,7 @@ constexpr std::array<Extension, 4> kExtensions{
     {{".png", Format::kPng}, {".jpg", Format::kJpeg}, {".jpeg", Format::kJpeg}, {".webp", Format::kWebp}}};
 
 Format format_of(const std::string& path) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string extension = in_lower_case(std::filesystem::path(path).extension().string());
   for (const Extension& known : kExtensions) {
     if (extension == known.name) return known.format;
   }

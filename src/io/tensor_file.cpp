@@ -1,6 +1,7 @@
 #include "io/tensor_file.h"
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace swan::io {
 
@@ -35,12 +36,6 @@ Tensor TensorFile::tensor(const std::string& name) const {
 std::string TensorFile::stored_type(const std::string& name) const {
   const TensorEntry& entry = entries_.at(name);
   return entry.unsupported_dtype.empty() ? dtype_name(entry.dtype) : in_lower_case(entry.unsupported_dtype);
-}
-
-std::string in_lower_case(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
 }
 
 BlockMatrix TensorFile::blocks(const std::string& name) const {

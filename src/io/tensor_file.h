@@ -20,9 +20,6 @@ struct TensorEntry {
   std::string unsupported_dtype = {};
 };
 
-/// ASCII letters alone.
-[[nodiscard]] std::string in_lower_case(std::string text);
-
 /// A file that holds tensors by name, of whatever format; immutable once it is open. Opening reads and checks what
 /// describes the tensors, not the tensors. Thread-safe.
 class TensorFile {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "io/image_codecs.h"
 #include "io/system.h"
 #include "video/frame_sink.h"
@@ -37,9 +38,7 @@ constexpr std::array<Format, 4> kFiles{{{".mp4", video::open_mp4, video::check_m
 Format format_of(const std::string& path) {
   std::error_code error;
   if (path.ends_with('/') || fs::is_directory(path, error)) return kFolder;
-  std::string extension = fs::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string extension = in_lower_case(fs::path(path).extension().string());
   for (const Format& known : kFiles) {
     if (extension == known.extension) return known;
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/text.h"
 #include "tokenizers/text_repair/charmaps.h"
 #include "tokenizers/text_repair/unicode_strings.h"
 
@@ -110,11 +111,8 @@ size_t cautious_length(std::u32string_view text) noexcept {
 
 // What "&NAME;" is in capitals, when that is no name itself; empty where it is nothing.
 std::u32string capital(const std::string& name) {
-  std::string lower = name;
-  std::transform(name.begin(), name.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   const bool has_lower = std::any_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-  const Entity* entity = find_entity(lower);
+  const Entity* entity = find_entity(in_lower_case(name));
   if (has_lower || entity == nullptr || find_prefix(name) != nullptr) return {};
   icu::UnicodeString value = to_icu(value_of(*entity));
   return from_icu(value.toUpper(icu::Locale::getRoot()));
